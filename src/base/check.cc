@@ -1,0 +1,13 @@
+#include "base/check.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace holdfast {
+
+void assertion_failed(const char* condition, const char* file, int line) {
+  std::fprintf(stderr, "holdfast: internal error: %s (%s:%d)\n", condition, file, line);
+  std::abort();
+}
+
+}  // namespace holdfast
