@@ -44,9 +44,13 @@ struct Attributes {
   auto operator<=>(const Attributes&) const = default;
 };
 
+// The first 16 bytes of a chunk's id.
+using ShortId = std::array<std::uint8_t, 16>;
+
 // `length` bytes of a file: of a chunk's plain text from `offset`, or a hole.
 struct Extent {
   Address chunk;
+  ShortId id{};  // of chunks of type data; all zero for others
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
   bool hole = false;

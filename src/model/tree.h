@@ -1,0 +1,53 @@
+// The bytes of a tree's leaves and inner nodes. docs/format/tree.md. Pure; decoders refuse what can't be.
+#pragma once
+
+#include <vector>
+
+#include "base/codec.h"
+#include "model/commit.h"
+#include "model/entry.h"
+
+namespace holdfast::model {
+
+inline constexpr std::uint8_t kTreeVersion = 0;
+inline constexpr std::size_t kLeafEntriesMax = 2048;
+inline constexpr std::size_t kNodeChildrenMax = 512;
+
+// Encodes entries in order as a block.
+void encode_block(Encoder& out, const std::vector<Entry>& entries);
+
+// Decodes a block into `entries`, reusing their memory, replacing what was there. Refuses unsafe paths, wrong order, and
+// extents that don't cover their file.
+Result<void> decode_block(Bytes block, std::vector<Entry>& entries);
+
+// A leaf as stored: full, or the difference from a full one.
+struct Delta {
+  Address base;
+  ShortId base_id{};
+  std::vector<std::uint32_t> removed;  // positions in the base, ascending
+};
+Buffer encode_leaf(const std::vector<Entry>& entries);
+Buffer encode_delta(const Delta& delta, const std::vector<Entry>& changed);
+
+struct Leaf {
+  bool is_delta = false;
+  Delta delta;
+  Bytes block;  // borrowed from the input
+};
+Result<Leaf> decode_leaf(Bytes bytes);
+// What a leaf says, given its base's entries: removes, merges, into `out`.
+Result<void> apply_delta(const Delta& delta, const std::vector<Entry>& base, std::vector<Entry>&& changed,
+                         std::vector<Entry>& out);
+
+struct Child {
+  std::string first_path;
+  Address address;
+  ShortId id{};
+  std::uint64_t entries = 0;
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+};
+Buffer encode_node(std::uint8_t level, const std::vector<Child>& children);
+Result<std::vector<Child>> decode_node(Bytes bytes, std::uint8_t level);
+
+}  // namespace holdfast::model
