@@ -1,0 +1,64 @@
+#include "repo/names.h"
+
+#include <charconv>
+
+#include <fmt/core.h>
+
+namespace holdfast::repo {
+
+namespace {
+
+template <typename Integer>
+bool parse(std::string_view text, Integer& out, int base) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, base);
+  return error == std::errc{} && end == text.data() + text.size() && !text.empty();
+}
+
+bool parse(std::string_view text, model::TransactionId& out) {
+  return text.size() == 25 && text[16] == '-' && parse(text.substr(0, 16), out.writer, 16) &&
+         parse(text.substr(17), out.sequence, 16);
+}
+
+}  // namespace
+
+std::string text(const model::TransactionId& id) { return fmt::format("{:016x}-{:08x}", id.writer, id.sequence); }
+
+std::string transaction_name(const model::TransactionId& id, std::string_view what) {
+  return fmt::format("{}{}/{}", kTransactionPrefix, text(id), what);
+}
+
+std::string pack_name(const model::PackId& id, std::uint32_t generation) {
+  const unsigned fan_out = (id.transaction.sequence + id.pack / 2) % 256;
+  return fmt::format("{}{:02x}/{}-{:08x}.{}", is_metadata(id.pack) ? kMetadataPrefix : kDataPrefix, fan_out,
+                     text(id.transaction), id.pack, generation);
+}
+
+std::string log_name(std::uint64_t number) { return fmt::format("{}{:016x}", kLogPrefix, number); }
+
+std::optional<TransactionObject> parse_transaction_name(std::string_view name) {
+  TransactionObject out;
+  if (name.substr(0, 2) != kTransactionPrefix || name.size() < 29 || name[27] != '/') return std::nullopt;
+  if (!parse(name.substr(2, 25), out.id)) return std::nullopt;
+  out.what = name.substr(28);
+  return out;
+}
+
+std::optional<PackObject> parse_pack_name(std::string_view name) {
+  const std::string_view prefix = name.substr(0, 2);
+  if ((prefix != kDataPrefix && prefix != kMetadataPrefix) || name.size() < 41 || name[39] != '.') {
+    return std::nullopt;
+  }
+  PackObject out;
+  const bool parsed = parse(name.substr(5, 25), out.id.transaction) && parse(name.substr(31, 8), out.id.pack, 16) &&
+                      parse(name.substr(40), out.generation, 10);
+  if (!parsed || pack_name(out.id, out.generation) != name) return std::nullopt;
+  return out;
+}
+
+std::optional<std::uint64_t> parse_log_name(std::string_view name) {
+  std::uint64_t number = 0;
+  if (name.substr(0, 4) != kLogPrefix || name.size() != 20 || !parse(name.substr(4), number, 16)) return std::nullopt;
+  return number;
+}
+
+}  // namespace holdfast::repo
