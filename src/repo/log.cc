@@ -1,0 +1,253 @@
+#include "repo/log.h"
+
+#include <fmt/core.h>
+
+#include "base/codec.h"
+#include "crypto/hash.h"
+#include "repo/names.h"
+
+namespace holdfast::repo {
+
+using model::PackId;
+using model::TransactionId;
+
+bool LogState::usable(const model::Address& address) const {
+  if (const auto at = deleted.find(address.pack); at != deleted.end() && !at->second.kept.contains(address.slot)) {
+    return false;
+  }
+  const auto at = condemned.find(address.pack);
+  return at == condemned.end() || at->second.kept.contains(address.slot);
+}
+
+std::optional<std::uint32_t> LogState::generation(const PackId& pack) const {
+  const auto at = deleted.find(pack);
+  if (at == deleted.end()) return 0;
+  if (at->second.kept.empty()) return std::nullopt;
+  return at->second.generation;
+}
+
+namespace {
+
+// How one entry changes the state; one overload a type.
+struct Applier {
+  LogState& state;
+  std::uint64_t number;
+
+  void operator()(const Forget& e) const { state.forgotten.insert(e.transactions.begin(), e.transactions.end()); }
+  void operator()(const Unforget& e) const {
+    for (const TransactionId& id : e.transactions) state.forgotten.erase(id);
+  }
+  void operator()(const Condemn& e) const {
+    for (const Item& item : e.items) state.condemned[item.pack] = {number, item.kept};
+  }
+  void operator()(const Uncondemn& e) const {
+    for (const PackId& pack : e.items) {
+      const auto at = state.condemned.find(pack);
+      if (at != state.condemned.end() && at->second.entry == e.condemning) state.condemned.erase(at);
+    }
+  }
+  void operator()(const Delete& e) const {
+    if (e.head + 1 != number) return;  // appended against a head that had moved on: void
+    for (const Delete::Deleted& d : e.items) {
+      const auto at = state.condemned.find(d.item.pack);
+      if (at == state.condemned.end() || at->second.entry != e.condemning) continue;
+      state.condemned.erase(at);
+      state.deleted[d.item.pack] = {d.item.kept, d.generation};
+    }
+  }
+  void operator()(const Tag& e) const { state.tags[e.transaction] = e.tags; }
+  void operator()(const Abandon& e) const { state.abandoned.insert(e.transaction); }
+  void operator()(const Witness& e) const { state.witnessed.insert(e.transactions.begin(), e.transactions.end()); }
+};
+
+void encode_item(Encoder& out, const Item& item) {
+  encode(out, item.pack);
+  item.kept.encode(out);
+}
+
+Item decode_item(Decoder& in) {
+  Item item;
+  item.pack = model::decode_pack(in);
+  item.kept = model::Slots::decode(in);
+  return item;
+}
+
+void encode_all(Encoder& out, const std::vector<TransactionId>& ids) {
+  out.varint(ids.size());
+  for (const TransactionId& id : ids) encode(out, id);
+}
+
+std::vector<TransactionId> decode_all(Decoder& in) {
+  std::vector<TransactionId> ids(in.count(12));
+  for (TransactionId& id : ids) id = model::decode_transaction(in);
+  return ids;
+}
+
+struct EntryEncoder {
+  Encoder& out;
+  void operator()(const Forget& e) const { encode_all(out, e.transactions); }
+  void operator()(const Unforget& e) const { encode_all(out, e.transactions); }
+  void operator()(const Condemn& e) const {
+    out.varint(e.items.size());
+    for (const Item& item : e.items) encode_item(out, item);
+  }
+  void operator()(const Uncondemn& e) const {
+    out.u64(e.condemning);
+    out.varint(e.items.size());
+    for (const PackId& pack : e.items) encode(out, pack);
+  }
+  void operator()(const Delete& e) const {
+    out.u64(e.condemning);
+    out.u64(e.head);
+    out.varint(e.items.size());
+    for (const Delete::Deleted& d : e.items) {
+      encode_item(out, d.item);
+      out.u32(d.generation);
+    }
+  }
+  void operator()(const Tag& e) const {
+    encode(out, e.transaction);
+    out.varint(e.tags.size());
+    for (const std::string& tag : e.tags) out.string(tag);
+  }
+  void operator()(const Abandon& e) const { encode(out, e.transaction); }
+  void operator()(const Witness& e) const { encode_all(out, e.transactions); }
+};
+
+Condemn decode_condemn(Decoder& in) {
+  Condemn e;
+  e.items.resize(in.count(17));
+  for (Item& item : e.items) item = decode_item(in);
+  return e;
+}
+
+Uncondemn decode_uncondemn(Decoder& in) {
+  Uncondemn e;
+  e.condemning = in.u64();
+  e.items.resize(in.count(16));
+  for (PackId& pack : e.items) pack = model::decode_pack(in);
+  return e;
+}
+
+Delete decode_delete(Decoder& in) {
+  Delete e;
+  e.condemning = in.u64();
+  e.head = in.u64();
+  e.items.resize(in.count(21));
+  for (Delete::Deleted& d : e.items) {
+    d.item = decode_item(in);
+    d.generation = in.u32();
+  }
+  return e;
+}
+
+Tag decode_tag(Decoder& in) {
+  Tag e;
+  e.transaction = model::decode_transaction(in);
+  e.tags.resize(in.count(1));
+  for (std::string& tag : e.tags) tag = in.string();
+  return e;
+}
+
+LogEntry decode_typed(std::uint8_t type, Decoder& in) {
+  switch (type) {
+    case 1: return Forget{decode_all(in)};
+    case 2: return Unforget{decode_all(in)};
+    case 3: return decode_condemn(in);
+    case 4: return decode_uncondemn(in);
+    case 5: return decode_delete(in);
+    case 6: return decode_tag(in);
+    case 7: return Abandon{model::decode_transaction(in)};
+    case 8: return Witness{decode_all(in)};
+    default: in.fail(); return Forget{};
+  }
+}
+
+}  // namespace
+
+void LogState::apply(std::uint64_t number, const LogEntry& entry) { std::visit(Applier{*this, number}, entry); }
+
+Buffer encode(const LogEntry& entry) {
+  Encoder out;
+  out.u8(static_cast<std::uint8_t>(entry.index() + 1));
+  std::visit(EntryEncoder{out}, entry);
+  return out.take();
+}
+
+Result<LogEntry> decode_log_entry(Bytes bytes) {
+  Decoder in(bytes);
+  const std::uint8_t type = in.u8();
+  LogEntry entry = decode_typed(type, in);
+  TRY(in.finish(fmt::format("a log entry of type {}", type)));
+  return entry;
+}
+
+Result<void> Log::apply_object(LogState& state, Bytes object, const std::string& name) const {
+  const Unwrapped vital = TRY(unwrap_vital(Vital::log, object, name));
+  const Hash previous = std::exchange(state.last_hash, crypto::hash(vital.body));
+  const std::uint64_t number = state.next++;
+  const auto body = verify_body(config_.log, config_.id, name, vital.body);
+  if (!body.ok()) {  // by somebody without the right: void
+    ++state.void_entries;
+    return {};
+  }
+  Decoder in(body.value());
+  const bool chained = in.u64() == number && in.array<32>() == previous;
+  model::decode_time(in);
+  const Bytes sealed = in.blob();
+  TRY(in.finish("a log entry"));
+  if (!chained) {
+    return Error(Errc::damaged, "the log's chain is broken: an entry does not follow the one before")
+        .hint("objects were removed or put back; nothing is deleted while this stands");
+  }
+  const Buffer plain = TRY(unseal(*secrets_.index, seal_context(config_.id, name), sealed));
+  const LogEntry entry = TRY(decode_log_entry(plain));
+  state.apply(number, entry);
+  return {};
+}
+
+Result<void> Log::follow(LogState& state, std::stop_token stop) const {
+  if (!secrets_.index) return Error(Errc::denied, "this key may not read the log");
+  std::vector<std::uint64_t> numbers;
+  TRY_AS(storage_.list(
+             kLogPrefix,
+             [&](const storage::ObjectInfo& info) -> Result<void> {
+               const auto number = parse_log_name(info.name);
+               if (number && *number >= state.next) numbers.push_back(*number);
+               return {};
+             },
+             stop),
+         "listing the log");
+  std::sort(numbers.begin(), numbers.end());
+  for (const std::uint64_t number : numbers) {
+    const std::string name = log_name(number);
+    if (number != state.next) {
+      return Error(Errc::damaged, fmt::format("log entry {} is missing", log_name(state.next)));
+    }
+    const Buffer object = TRY_AS(storage_.get(name, {}, stop), "reading " + name);
+    TRY_AS(apply_object(state, object, name), name);
+  }
+  return {};
+}
+
+Result<void> Log::append(LogState& state, const LogEntry& entry, model::Time time, Random& random,
+                         std::stop_token stop) const {
+  if (!secrets_.index || !secrets_.log) return Error(Errc::denied, "this key may not write to the log");
+  const std::string name = log_name(state.next);
+  Encoder body;
+  body.u64(state.next);
+  body.raw(state.last_hash);
+  encode(body, time);
+  body.blob(seal(*secrets_.index, seal_context(config_.id, name), encode(entry), random));
+  const Buffer object =
+      wrap_vital(Vital::log, sign_body(*secrets_.log, config_.id, name, body.take()));
+  const auto put = storage_.put(name, object, stop);
+  if (!put.ok() && put.error().kind() == Errc::exists) {
+    return Error(Errc::conflict, "the log moved on").hint("run the command again");
+  }
+  TRY_AS(put.ok() ? Result<void>() : Result<void>(put.error().copy()), "appending to the log");
+  TRY(storage_.barrier(stop));
+  return apply_object(state, object, name);
+}
+
+}  // namespace holdfast::repo

@@ -1,0 +1,152 @@
+#include "repo/pack_writer.h"
+
+#include "repo/names.h"
+
+namespace holdfast::repo {
+
+namespace {
+
+// Handed to the spool in writes of this size.
+constexpr std::size_t kWriteBytes = kMiB;
+// ceil(n / 124) for every n that a full pack can have: 1000 frames, the last chunk, the directory.
+constexpr std::uint32_t kFullStripes = 9;
+
+std::uint8_t short_frame_log2(std::size_t stream_bytes) {
+  unsigned log2 = kFrameLog2Min;
+  while (log2 < kFrameLog2Max && stream_bytes > 16 * ((std::size_t{1} << log2) - kFrameOverheadBytes)) ++log2;
+  return static_cast<std::uint8_t>(log2);
+}
+
+}  // namespace
+
+PackWriter::PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id)
+    : storage_(storage), session_(context.session), index_(context.index) {
+  identity_.repository = context.repository;
+  identity_.pack = id;
+  identity_.salt = context.random.array<32>();
+  identity_.commit = pack_commit(session_, identity_.salt);
+}
+
+bool PackWriter::full() const {
+  return frames_ >= kFullFrames || directory_.size() >= kPackSlotsMax / 2;
+}
+
+Result<std::uint32_t> PackWriter::add(const NewChunk& chunk) {
+  HF_ASSERT(!chunk.stored.empty());
+  directory_.push_back({chunk.id, static_cast<std::uint32_t>(stream_bytes_),
+                        static_cast<std::uint32_t>(chunk.stored.size()), chunk.plain_bytes, chunk.codec, chunk.type});
+  stream_bytes_ += chunk.stored.size();
+  append(pending_, chunk.stored);
+  if (spool_ == nullptr && stream_bytes_ >= kShortPackBytes) TRY(start(kFrameLog2Max));
+  if (spool_ != nullptr) TRY(emit_full_frames());
+  return static_cast<std::uint32_t>(directory_.size() - 1);
+}
+
+Result<void> PackWriter::start(std::uint8_t frame_log2) {
+  spool_ = TRY(storage_.spool());
+  identity_.frame_log2 = frame_log2;
+  header_ = encode_header({identity_, {}});
+  frame_.resize(identity_.frame_bytes());
+  parity_.emplace(identity_.frame_bytes(), parity::Layout{kFullStripes, 4});
+  cipher_.emplace(data_keys(session_, identity_.salt), identity_hash(header_));
+  return write(header_);
+}
+
+Result<void> PackWriter::emit_full_frames() {
+  const std::size_t payload = identity_.payload_bytes();
+  while (pending_.size() - pending_at_ >= payload) {
+    TRY(emit(*cipher_, Bytes(pending_).subspan(pending_at_, payload)));
+    pending_at_ += payload;
+  }
+  if (pending_at_ >= kMiB) {
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(pending_at_));
+    pending_at_ = 0;
+  }
+  return {};
+}
+
+Result<void> PackWriter::emit(FrameCipher& cipher, Bytes plain) {
+  cipher.seal(frames_, plain, frame_);
+  append(table_, crypto::hash(frame_));
+  parity_->add(frame_);
+  ++frames_;
+  return write(frame_);
+}
+
+// Frames for all of `plain`, the last one padded with zeros.
+Result<void> PackWriter::emit_rest(FrameCipher& cipher, Bytes plain) {
+  const std::size_t payload = identity_.payload_bytes();
+  Buffer padded(payload);
+  for (std::size_t at = 0; at < plain.size(); at += payload) {
+    const Bytes piece = plain.subspan(at, std::min(payload, plain.size() - at));
+    std::fill(std::copy(piece.begin(), piece.end(), padded.begin()), padded.end(), std::uint8_t{0});
+    TRY(emit(cipher, padded));
+  }
+  return {};
+}
+
+Result<void> PackWriter::write(Bytes bytes) {
+  append(out_, bytes);
+  return out_.size() >= kWriteBytes ? flush() : Result<void>();
+}
+
+Result<void> PackWriter::flush() {
+  TRY(spool_->append(out_));
+  out_.clear();
+  return {};
+}
+
+Result<void> PackWriter::recompute_parity(const parity::Layout& layout) {
+  TRY(flush());
+  parity_.emplace(identity_.frame_bytes(), layout);
+  for (std::uint32_t f = 0; f < frames_; ++f) {
+    TRY(spool_->read(kPackHeaderBytes + std::uint64_t{f} * frame_.size(), frame_));
+    parity_->add(frame_);
+  }
+  return {};
+}
+
+Result<void> PackWriter::emit_parity() {
+  const parity::Layout layout = parity::layout(frames_);
+  if (layout.stripes != kFullStripes || layout.per_stripe != 4) TRY(recompute_parity(layout));
+  for (std::uint32_t s = 0; s < layout.stripes; ++s) {
+    for (std::uint32_t p = 0; p < layout.per_stripe; ++p) {
+      const Bytes frame = parity_->parity(s, p);
+      append(table_, crypto::hash(frame));
+      TRY(write(frame));
+    }
+  }
+  return {};
+}
+
+Result<model::ManifestPack> PackWriter::finish(std::stop_token stop) {
+  HF_ASSERT(!empty());
+  if (spool_ == nullptr) TRY(start(short_frame_log2(stream_bytes_)));
+  TRY(emit_rest(*cipher_, Bytes(pending_).subspan(pending_at_)));
+  Trailer trailer;
+  trailer.data_frames = frames_;
+  FrameCipher directory_cipher(directory_keys(index_, identity_.salt), identity_hash(header_));
+  TRY(emit_rest(directory_cipher, encode_directory(directory_)));
+  trailer.directory_frames = frames_ - trailer.data_frames;
+  const parity::Layout layout = parity::layout(frames_);
+  trailer.stripes = static_cast<std::uint16_t>(layout.stripes);
+  trailer.parity_per_stripe = static_cast<std::uint16_t>(layout.per_stripe);
+  trailer.stream_bytes = stream_bytes_;
+  trailer.slots = static_cast<std::uint32_t>(directory_.size());
+  TRY(emit_parity());
+  trailer.root = pack_root(header_, trailer, table_);
+  TRY(write(table_));
+  TRY(write(table_));
+  TRY(write(encode_trailer(trailer, header_)));
+  TRY(flush());
+  TRY(storage_.put(pack_name(identity_.pack, 0), *spool_, stop));
+
+  model::ManifestPack pack;
+  pack.pack = identity_.pack.pack;
+  pack.object_bytes = spool_->size_bytes();
+  pack.root = trailer.root;
+  for (const DirectoryEntry& e : directory_) pack.chunks.push_back({e.id, e.type, e.plain_bytes, e.stored_bytes});
+  return pack;
+}
+
+}  // namespace holdfast::repo
