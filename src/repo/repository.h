@@ -1,0 +1,113 @@
+// Repository: an opened repository: its config, the secrets that the password gave, what they derive, and the way to its
+// transactions, snapshots and chunks. Thread-safe after open.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "base/clock.h"
+#include "repo/log.h"
+#include "repo/names.h"
+
+namespace holdfast::repo {
+
+// Doors that the repository uses; they outlive it.
+struct Doors {
+  storage::Storage& storage;
+  Clock& clock;
+  Random& random;
+};
+
+struct CreateOptions {
+  std::string label;                    // of the first key slot: user@host
+  crypto::Argon2Cost cost;
+  const Config* chunks_like = nullptr;  // take chunk limits from there, with its content secret:
+  const crypto::Key* content_like = nullptr;  // then `copy` between the two needs no re-chunking
+  std::string_view specification;       // text of the object `spec`
+};
+
+// A commit as it stands: what its fate says and what the log says about it.
+struct Snapshot {
+  std::string id;  // 64 hex digits
+  Hash hash{};     // the same, H of the fate's body
+  model::Commit commit;
+  std::vector<std::string> tags;  // by the log, else the commit's
+  bool forgotten = false;
+};
+
+// Everything that has been decided, as of the log's head `log`.
+struct History {
+  LogState log;
+  std::vector<Snapshot> commits;                  // by start time; checkpoints and forgotten ones too
+  std::set<model::TransactionId> aborted;
+  std::set<model::TransactionId> undecided;       // open, no fate yet
+  std::vector<std::string> unreadable;            // fates that are there but say nothing: why
+
+  // Snapshots proper: not checkpoints, not forgotten.
+  std::vector<const Snapshot*> snapshots() const;
+  const Snapshot* find(const model::TransactionId& id) const;
+};
+
+class Repository {
+ public:
+  // Errc::exists where there is one already.
+  static Result<void> create(const Doors& doors, Bytes password, const CreateOptions& options, std::stop_token stop);
+  // Tries the password on every key slot. Errc::no_repository, wrong_key, unsupported, damaged.
+  static Result<std::unique_ptr<Repository>> open(const Doors& doors, Bytes password, std::stop_token stop);
+
+  storage::Storage& storage() const { return doors_.storage; }
+  Clock& clock() const { return doors_.clock; }
+  Random& random() const { return doors_.random; }
+  const Config& config() const { return config_; }
+  const Secrets& secrets() const { return secrets_; }
+  // Name of the key slot that the password opened.
+  const std::string& key_name() const { return key_name_; }
+  model::Time now() const;
+
+  Log log() const { return Log(doors_.storage, config_, secrets_); }
+  // Fates and log together, read so that nothing committed before the call is missed.
+  Result<History> history(std::stop_token stop) const;
+  // One fate: a commit (nothing where it is ABORT). Errc::not_found where undecided, damaged where unreadable.
+  Result<std::optional<Snapshot>> read_fate(const model::TransactionId& id, std::stop_token stop) const;
+  Result<model::Manifest> read_manifest(const model::TransactionId& id, std::stop_token stop) const;
+  // All pages that a transaction made.
+  Result<std::vector<Buffer>> read_pages(const model::TransactionId& id, std::stop_token stop) const;
+  // The complete reference set of a commit.
+  Result<model::References> read_references(const model::Commit& commit, std::stop_token stop) const;
+  // The session secret of a transaction, for readers.
+  Result<crypto::Key> session_secret(const model::TransactionId& id, std::stop_token stop) const;
+
+  // Derived keys; content secret needed (asserted).
+  const crypto::Key& chunk_id_key() const { return *chunk_id_key_; }
+  const crypto::Key& member_id_key() const { return *member_id_key_; }
+  const crypto::Key& bundle_key() const { return *bundle_key_; }
+  const crypto::Key& tree_key() const { return *tree_key_; }
+  chunk::GearTable gear_table() const;
+  // For everything kept on this machine about the repository.
+  crypto::Key local_key() const;
+
+  // Key slots. remove refuses the slot in use and the last one.
+  struct KeyInfo {
+    std::string name;  // object name
+    KeySlot slot;
+    bool current = false;
+  };
+  Result<std::vector<KeyInfo>> keys(std::stop_token stop) const;
+  Result<std::string> add_key(Bytes password, std::string label, crypto::Argon2Cost cost, std::stop_token stop) const;
+  Result<void> remove_key(const std::string& name, std::stop_token stop) const;
+
+ private:
+  explicit Repository(const Doors& doors) : doors_(doors) {}
+  void derive();
+
+  Doors doors_;
+  Config config_;
+  Secrets secrets_;
+  std::string key_name_;
+  std::optional<crypto::Key> chunk_id_key_, member_id_key_, bundle_key_, tree_key_;
+  mutable std::mutex mutex_;  // guards sessions_
+  mutable std::map<model::TransactionId, crypto::Key> sessions_;
+};
+
+}  // namespace holdfast::repo
