@@ -1,0 +1,28 @@
+#include "storage/disk.h"
+
+#include "base/check.h"
+
+namespace holdfast::storage {
+
+Result<void> write_all(DiskFile& file, std::uint64_t offset, Bytes bytes) {
+  while (!bytes.empty()) {
+    const std::size_t written = TRY(file.write(offset, bytes));
+    HF_ASSERT(written > 0 && written <= bytes.size());
+    offset += written;
+    bytes = bytes.subspan(written);
+  }
+  return {};
+}
+
+Result<void> read_all(const DiskFile& file, std::uint64_t offset, MutableBytes out) {
+  while (!out.empty()) {
+    const std::size_t got = TRY(file.read(offset, out));
+    HF_ASSERT(got <= out.size());
+    if (got == 0) return Error(Errc::damaged, "the file is shorter than it must be");
+    offset += got;
+    out = out.subspan(got);
+  }
+  return {};
+}
+
+}  // namespace holdfast::storage
