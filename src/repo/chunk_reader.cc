@@ -1,0 +1,67 @@
+#include "repo/chunk_reader.h"
+
+namespace holdfast::repo {
+
+namespace {
+
+// Open packs remembered: a directory of about 16 KiB and two cipher contexts each.
+constexpr std::size_t kPacksMax = 64;
+
+}  // namespace
+
+ChunkReader::ChunkReader(const Repository& repository, const LogState& log, std::uint64_t cache_bytes_max)
+    : repository_(repository), log_(log), cache_bytes_max_(cache_bytes_max) {}
+
+Result<Bytes> ChunkReader::read(const model::Address& address, std::stop_token stop) {
+  for (auto at = plains_.begin(); at != plains_.end(); ++at) {
+    if (at->address != address) continue;
+    plains_.splice(plains_.begin(), plains_, at);
+    return Bytes(plains_.front().bytes);
+  }
+  PackReader* reader = TRY(pack(address.pack, stop));
+  Buffer plain = TRY(reader->read(address.slot, repository_.chunk_id_key(), stop));
+  cache_bytes_ += plain.size();
+  plains_.push_front({address, std::move(plain)});
+  while (plains_.size() > 1 && cache_bytes_ > cache_bytes_max_) {
+    cache_bytes_ -= plains_.back().bytes.size();
+    plains_.pop_back();
+  }
+  return Bytes(plains_.front().bytes);
+}
+
+Result<DirectoryEntry> ChunkReader::describe(const model::Address& address, std::stop_token stop) {
+  const PackReader* reader = TRY(pack(address.pack, stop));
+  if (address.slot >= reader->directory().size()) {
+    return Error(Errc::damaged, "a pack lacks a slot that a tree refers to");
+  }
+  return reader->directory()[address.slot];
+}
+
+Result<PackReader*> ChunkReader::pack(const model::PackId& id, std::stop_token stop) {
+  for (auto at = packs_.begin(); at != packs_.end(); ++at) {
+    if (at->id != id) continue;
+    packs_.splice(packs_.begin(), packs_, at);
+    return packs_.front().reader.get();
+  }
+  auto opened = open_pack(id, stop);
+  if (!opened.ok() && opened.error().kind() == Errc::not_found) {
+    TRY(repository_.log().follow(log_, stop));
+    opened = open_pack(id, stop);
+  }
+  if (!opened.ok() && opened.error().kind() == Errc::not_found) {
+    return Error(Errc::damaged, std::move(opened).error().text() + " (a pack is missing)");
+  }
+  packs_.push_front({id, TRY(std::move(opened))});
+  if (packs_.size() > kPacksMax) packs_.pop_back();
+  return packs_.front().reader.get();
+}
+
+Result<std::unique_ptr<PackReader>> ChunkReader::open_pack(const model::PackId& id, std::stop_token stop) {
+  const auto generation = log_.generation(id);
+  if (!generation) return Error(Errc::damaged, pack_name(id, 0) + " was deleted, but something refers to it");
+  const crypto::Key session = TRY(repository_.session_secret(id.transaction, stop));
+  return PackReader::open(repository_.storage(), {repository_.config().id, &session, *repository_.secrets().index},
+                          id, *generation, stop);
+}
+
+}  // namespace holdfast::repo

@@ -1,0 +1,43 @@
+// ChunkReader: chunks by address. Remembers open packs and, within a limit, plain texts that are likely to be asked for again
+// (bundles, tree nodes). One thread at a time; several readers may share one Repository.
+#pragma once
+
+#include <list>
+#include <unordered_map>
+
+#include "repo/pack_reader.h"
+#include "repo/repository.h"
+
+namespace holdfast::repo {
+
+class ChunkReader {
+ public:
+  // `log` tells where packs are now. Where a pack has moved since, the log is read again.
+  ChunkReader(const Repository& repository, const LogState& log, std::uint64_t cache_bytes_max = 24 * kMiB);
+
+  // The plain text, its id verified. Valid until the next call.
+  Result<Bytes> read(const model::Address& address, std::stop_token stop);
+  // What the pack's directory says of a chunk.
+  Result<DirectoryEntry> describe(const model::Address& address, std::stop_token stop);
+
+ private:
+  Result<PackReader*> pack(const model::PackId& id, std::stop_token stop);
+  Result<std::unique_ptr<PackReader>> open_pack(const model::PackId& id, std::stop_token stop);
+
+  struct OpenPack {
+    model::PackId id;
+    std::unique_ptr<PackReader> reader;
+  };
+  struct Plain {
+    model::Address address;
+    Buffer bytes;
+  };
+  const Repository& repository_;
+  LogState log_;
+  std::uint64_t cache_bytes_max_;
+  std::uint64_t cache_bytes_ = 0;
+  std::list<OpenPack> packs_;  // most recently used first
+  std::list<Plain> plains_;    // most recently used first
+};
+
+}  // namespace holdfast::repo

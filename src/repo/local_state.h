@@ -1,0 +1,56 @@
+// LocalState: what this machine remembers about a repository so that the next run is quick: the name it writes under, the
+// previous trees, the index. All of it is a cache: lost or damaged, it costs time, never data, and never fails a
+// backup. Everything in it is sealed under a key from the repository.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/random.h"
+#include "model/address.h"
+#include "repo/repository.h"
+
+namespace holdfast::repo {
+
+class LocalState {
+ public:
+  // `directory` is the cache folder of all repositories; empty: remember nothing. Never fails: what can't be
+  // used is done without.
+  static std::unique_ptr<LocalState> open(const std::string& directory, const Repository& repository);
+
+  // The folder of this repository, "" where nothing can be remembered.
+  const std::string& directory() const { return directory_; }
+
+  // The next name of a transaction of this writer. Two processes never get the same one.
+  model::TransactionId next_transaction();
+  // The name was taken (a cloned machine, a restored cache): write under a new one from now on.
+  void renew_writer();
+  // Remembers where this writer's chain of commits stands.
+  struct Commit {
+    std::uint32_t sequence = 0;
+    Hash hash{};
+  };
+  Commit last_commit() const;
+  void set_last_commit(model::TransactionId id, const Hash& hash);
+
+  // File name for what is remembered of one series of snapshots (same host and paths): "" where nothing can be.
+  std::string series_file(std::string_view host, const std::vector<std::string>& paths) const;
+  const crypto::Key& key() const { return key_; }
+
+ private:
+  LocalState(std::string directory, const Repository& repository);
+  struct Writer {
+    std::uint64_t id = 0;
+    std::uint32_t sequence = 0;
+    Commit last;
+  };
+  template <typename Change>
+  Writer update(Change change);
+
+  std::string directory_;
+  Random& random_;
+  crypto::Key key_;
+  Writer fallback_;  // used where the folder can't be
+};
+
+}  // namespace holdfast::repo

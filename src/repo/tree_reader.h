@@ -1,0 +1,50 @@
+// TreeReader: the entries of one tree, in order, leaf by leaf; memory is O(leaf). One thread at a time.
+#pragma once
+
+#include "model/tree.h"
+#include "repo/chunk_reader.h"
+
+namespace holdfast::repo {
+
+class TreeReader {
+ public:
+  // `chunks` outlives this; its cache holds nodes and bases of deltas.
+  TreeReader(ChunkReader& chunks, const model::Root& root);
+
+  // Starts over at the first entry whose path is `path` or after it.
+  void seek(std::string path);
+  // The next entry, valid until the next call; null at the end.
+  Result<const model::Entry*> next(std::stop_token stop);
+
+  // Addresses of all nodes and leaves (and bases of deltas) that were read, for those who count references: called once for each
+  // read, as it happens.
+  std::function<void(const model::Address&)> on_node;
+  // Asked before a node or leaf is read; false skips all below it.
+  std::function<bool(const model::Address&)> wanted;
+
+ private:
+  struct Level {
+    std::vector<model::Child> children;
+    std::size_t at = 0;
+  };
+  Result<bool> next_leaf(std::stop_token stop);
+  Result<void> descend(const model::Address& address, const model::ShortId& id, std::uint8_t level, std::stop_token stop);
+  Result<void> read_leaf(Bytes bytes, std::stop_token stop);
+  Result<Buffer> read_node(const model::Address& address, std::stop_token stop);
+
+  ChunkReader& chunks_;
+  model::Root root_;
+  bool started_ = false;
+  std::string from_;
+  std::vector<Level> levels_;  // of inner nodes, the root first
+  std::vector<model::Entry> entries_;
+  std::vector<model::Entry> base_;
+  model::Address base_address_;
+  std::size_t at_ = 0;
+};
+
+// The entry of exactly that path; null where there is none.
+Result<std::optional<model::Entry>> find_entry(ChunkReader& chunks, const model::Root& root, const std::string& path,
+                                               std::stop_token stop);
+
+}  // namespace holdfast::repo
