@@ -1,5 +1,6 @@
 // AES-256-GCM (NIST SP 800-38D) through OpenSSL, 96-bit nonces, 128-bit tags. One Aead holds one
-// expanded key; it belongs to one thread at a time.
+// expanded key; it belongs to one thread at a time. A call takes at most 1 GiB. The caller answers for
+// never sealing two texts under one key and nonce.
 #pragma once
 
 #include <memory>
@@ -26,7 +27,8 @@ class Aead {
   // own memory (same start), else they must not overlap.
   void seal(const Nonce& nonce, Bytes aad, Bytes plain, MutableBytes out);
   // False, and `out` zeroed, where the tag does not fit. out.size() must be sealed.size() - kTagBytes;
-  // sealed.size() ≥ kTagBytes.
+  // sealed.size() ≥ kTagBytes. `out` may be `sealed`'s own memory (same start), else they must not
+  // overlap.
   [[nodiscard]] bool open(const Nonce& nonce, Bytes aad, Bytes sealed, MutableBytes out);
 
  private:

@@ -1,4 +1,5 @@
-// BLAKE3 (https://github.com/BLAKE3-team/BLAKE3-specs): plain, keyed and key derivation, 32 bytes out.
+// BLAKE3 (https://github.com/BLAKE3-team/BLAKE3-specs): plain, keyed and key derivation, 32 bytes out
+// (or as many as asked: extended output). Nothing here fails; the one-shot forms allocate nothing.
 // Pure; thread-safe but for one Hasher, which belongs to one thread.
 #pragma once
 
@@ -19,7 +20,7 @@ Key derive_key(const char* context, std::initializer_list<Bytes> material);
 // BLAKE3 keyed, extended output: `length` bytes for `data`.
 Buffer expand(const Key& key, Bytes data, std::size_t length);
 
-// Incremental; finish() may be called once.
+// Incremental. finish() does not disturb it: more may follow.
 class Hasher {
  public:
   Hasher();                          // plain

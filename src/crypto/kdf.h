@@ -15,6 +15,7 @@ struct Argon2Cost {
 // key slot must not exhaust the machine); Errc::failed where the memory can't be had.
 Result<Key> argon2id(Bytes password, const std::array<std::uint8_t, 16>& salt, Argon2Cost cost);
 
+// Extract and expand. Errc::unsupported where `length` is above 255 × 32 or `key` is empty.
 Result<Buffer> hkdf_sha256(Bytes key, Bytes salt, Bytes info, std::size_t length);
 
 }  // namespace holdfast::crypto

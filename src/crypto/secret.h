@@ -1,8 +1,10 @@
 // Secret<N>: N bytes of key material that wipe themselves. Compares in constant time; copies are
-// explicit, so that each is seen. Not thread-safe beyond const access.
+// explicit, so that each is seen. Built from bytes of another length it stops the process: a silently
+// empty key would be worse. Not thread-safe beyond const access.
 #pragma once
 
 #include "base/bytes.h"
+#include "base/check.h"
 
 namespace holdfast::crypto {
 
@@ -16,7 +18,8 @@ class Secret {
  public:
   Secret() = default;
   explicit Secret(Bytes bytes) {
-    if (bytes.size() == N) std::memcpy(bytes_.data(), bytes.data(), N);
+    HF_ASSERT(bytes.size() == N);
+    std::memcpy(bytes_.data(), bytes.data(), N);
   }
   Secret(Secret&& other) noexcept : bytes_(other.bytes_) { wipe(other.bytes_); }
   Secret& operator=(Secret&& other) noexcept {
