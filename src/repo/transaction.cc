@@ -1,0 +1,218 @@
+#include "repo/transaction.h"
+
+#include <fmt/core.h>
+
+#include "base/codec.h"
+#include "crypto/hash.h"
+
+namespace holdfast::repo {
+
+namespace {
+
+// Names that were taken before one was free: only a copied cache gives any.
+constexpr int kOpenTries = 8;
+
+}  // namespace
+
+Result<std::unique_ptr<Transaction>> Transaction::open(const Repository& repository, LocalState& local,
+                                                       const model::RunId& run, std::stop_token stop) {
+  if (!repository.secrets().commit || !repository.secrets().index || !repository.secrets().content) {
+    return Error(Errc::denied, "this key may not write to the repository");
+  }
+  for (int tries = 0; tries < kOpenTries; ++tries) {
+    std::unique_ptr<Transaction> transaction(new Transaction(repository, local, run));  // NOLINT: private
+    if (!TRY(transaction->try_open(stop))) {
+      local.renew_writer();
+      continue;
+    }
+    TRY_AS(repository.log().follow(transaction->log_, stop), "reading the log");
+    if (!transaction->log_.deleted.contains({transaction->id_, kOwnObjects})) return transaction;
+    local.renew_writer();
+  }
+  return Error(Errc::conflict, "no free name for a transaction").hint("delete holdfast's cache folder and run again");
+}
+
+// W1. False where the name is taken.
+Result<bool> Transaction::try_open(std::stop_token stop) {
+  id_ = local_.next_transaction();
+  repository_.random().fill(session_.writable());
+  const Config& config = repository_.config();
+  const std::string name = transaction_name(id_, "open");
+  const SealedSecret sealed =
+      TRY(seal_to_reader(config.read, seal_context(config.id, name), session_, repository_.random()));
+  Encoder body;
+  encode(body, id_);
+  body.raw(run_);
+  body.raw(repository_.random().array<16>());
+  encode(body, repository_.now());
+  body.raw(sealed.ephemeral);
+  body.blob(sealed.sealed);
+  const Buffer object =
+      wrap_vital(Vital::open, sign_body(*repository_.secrets().commit, config.id, name, body.take()));
+  const auto put = repository_.storage().put(name, object, stop);
+  if (!put.ok() && put.error().kind() == Errc::exists) return false;
+  if (!put.ok()) return put.error().copy().context("opening a transaction");
+  return true;
+}
+
+model::PackId Transaction::next_pack(bool metadata) {
+  const std::lock_guard lock(mutex_);
+  std::uint32_t& next = metadata ? next_metadata_ : next_data_;
+  const model::PackId id{id_, next};
+  next += 2;
+  return id;
+}
+
+void Transaction::add(model::ManifestPack pack) {
+  const std::lock_guard lock(mutex_);
+  packs_.push_back(std::move(pack));
+}
+
+PackContext Transaction::pack_context() const {
+  return {repository_.config().id, session_, *repository_.secrets().index, repository_.random()};
+}
+
+namespace {
+
+// A vital object that is one blob sealed with the index secret.
+Buffer sealed_object(const Repository& repository, Vital kind, const std::string& name, Bytes plain) {
+  Encoder body;
+  body.blob(seal(*repository.secrets().index, seal_context(repository.config().id, name), plain, repository.random()));
+  return wrap_vital(kind, body.bytes());
+}
+
+}  // namespace
+
+Result<Hash> Transaction::put_manifest(std::stop_token stop) {
+  model::Manifest manifest;
+  {
+    const std::lock_guard lock(mutex_);
+    manifest.transaction = id_;
+    manifest.packs = packs_;
+  }
+  std::sort(manifest.packs.begin(), manifest.packs.end(),
+            [](const model::ManifestPack& a, const model::ManifestPack& b) { return a.pack < b.pack; });
+  const std::string name = transaction_name(id_, "man");
+  const Buffer object = sealed_object(repository_, Vital::manifest, name, encode(manifest));
+  TRY_AS(repository_.storage().put(name, object, stop), "putting the manifest");
+  return crypto::hash(object);
+}
+
+namespace {
+
+// The page that begins at `first`: its end.
+model::References::const_iterator page_end(const model::References& references,
+                                           model::References::const_iterator first) {
+  std::size_t packs = 0;
+  auto at = first;
+  while (at != references.end()) {
+    Encoder name;
+    encode(name, at->first);
+    ++at;
+    if (++packs >= model::kPagePacksMax || model::page_ends(crypto::hash(name.bytes())[0])) break;
+  }
+  return at;
+}
+
+}  // namespace
+
+// Writes the pages that `before` does not have; lists all of them in `commit`.
+Result<Hash> Transaction::put_pages(const model::References& references, const model::Commit* before,
+                                    model::Commit& commit, std::stop_token stop) {
+  std::map<Hash, model::PagePointer> known;
+  std::map<model::TransactionId, std::vector<Buffer>> owners;
+  for (const model::PagePointer& pointer : before != nullptr ? before->pages : commit.pages) {
+    auto owner = owners.find(pointer.owner);
+    if (owner == owners.end()) {
+      owner = owners.emplace(pointer.owner, TRY(repository_.read_pages(pointer.owner, stop))).first;
+    }
+    if (pointer.index < owner->second.size()) known[crypto::hash(owner->second[pointer.index])] = pointer;
+  }
+  std::vector<Buffer> fresh;
+  for (auto first = references.begin(); first != references.end();) {
+    const auto last = page_end(references, first);
+    Buffer page = model::encode_page(first, last);
+    const auto at = known.find(crypto::hash(page));
+    if (at != known.end()) {
+      commit.pages.push_back(at->second);
+    } else {
+      commit.pages.push_back({id_, fresh.size()});
+      fresh.push_back(std::move(page));
+    }
+    first = last;
+  }
+  if (fresh.empty()) return Hash{};
+  Encoder plain;
+  plain.varint(fresh.size());
+  for (const Buffer& page : fresh) plain.blob(page);
+  const std::string name = transaction_name(id_, "refs");
+  const Buffer object = sealed_object(repository_, Vital::refs, name, plain.bytes());
+  TRY_AS(repository_.storage().put(name, object, stop), "putting the reference pages");
+  return crypto::hash(object);
+}
+
+// Ours where the fate that is there says exactly this.
+Result<void> Transaction::put_fate(Bytes object, std::stop_token stop) {
+  const std::string name = transaction_name(id_, "fate");
+  const auto put = repository_.storage().put(name, object, stop);
+  if (put.ok()) return {};
+  if (put.error().kind() != Errc::exists) return put.error().copy().context("committing");
+  const Buffer present = TRY_AS(repository_.storage().get(name, {}, stop), "reading back the fate");
+  if (std::equal(present.begin(), present.end(), object.begin(), object.end())) return {};
+  return Error(Errc::conflict, "a maintainer aborted this transaction").hint("run the command again");
+}
+
+Result<Snapshot> Transaction::commit(model::Commit commit, const model::References& references,
+                                     const model::Commit* before, std::stop_token stop) {
+  commit.transaction = id_;
+  commit.run = run_;
+  const LocalState::Commit last = local_.last_commit();
+  if (last.sequence != 0 && last.sequence < id_.sequence) {
+    commit.previous_sequence = last.sequence;
+    commit.previous_hash = last.hash;
+  }
+  commit.manifest_hash = TRY(put_manifest(stop));
+  commit.pages.clear();
+  commit.refs_hash = TRY(put_pages(references, before, commit, stop));
+  TRY_AS(repository_.storage().barrier(stop), "making the data durable");
+  // Beyond this point everything the snapshot needs is durable; until the fate is put nobody can see it.
+  const std::string name = transaction_name(id_, "fate");
+  const Config& config = repository_.config();
+  Encoder body;
+  body.u8(1);
+  body.blob(seal(*repository_.secrets().index, seal_context(config.id, name), encode(commit), repository_.random()));
+  const Buffer fate = sign_body(*repository_.secrets().commit, config.id, name, body.take());
+  TRY(put_fate(wrap_vital(Vital::fate, fate), stop));
+  TRY_AS(repository_.storage().barrier(stop), "making the commit durable");
+  TRY_AS(repository_.log().follow(log_, stop), "reading the log");
+  if (log_.deleted.contains({id_, kOwnObjects})) {
+    return Error(Errc::conflict, "this transaction was aborted and removed meanwhile").hint("run the command again");
+  }
+  Snapshot snapshot;
+  snapshot.hash = crypto::hash(fate);
+  snapshot.id = hex(snapshot.hash);
+  snapshot.tags = commit.tags;
+  snapshot.commit = std::move(commit);
+  local_.set_last_commit(id_, snapshot.hash);
+  return snapshot;
+}
+
+Result<model::Address> ChunkWriter::put(const NewChunk& chunk, std::stop_token stop) {
+  if (pack_ == nullptr) {
+    pack_ = std::make_unique<PackWriter>(transaction_.repository().storage(), transaction_.pack_context(),
+                                         transaction_.next_pack(metadata_));
+  }
+  const model::PackId id = pack_->id();
+  const std::uint32_t slot = TRY_AS(pack_->add(chunk), "filling a pack");
+  if (pack_->full()) TRY(finish(stop));
+  return model::Address{id, slot};
+}
+
+Result<void> ChunkWriter::finish(std::stop_token stop) {
+  if (pack_ == nullptr || pack_->empty()) return {};
+  transaction_.add(TRY_AS(pack_->finish(stop), "putting a pack"));
+  pack_.reset();
+  return {};
+}
+
+}  // namespace holdfast::repo
