@@ -17,7 +17,7 @@ struct FileSource::Parts {
       : options(std::move(given)),
         roots(std::move(examined)),
         beneath(std::move(top), [this](std::string_view path) { return roots.is_above(path); }),
-        walk(roots, beneath) {}
+        walk(roots, options.filters, beneath) {}
 
   FileOptions options;
   Roots roots;

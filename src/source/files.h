@@ -6,6 +6,7 @@
 // At most about a hundred descriptors are open, besides the Contents handed out.
 #pragma once
 
+#include "source/filters.h"
 #include "source/roots.h"
 #include "source/source.h"
 
@@ -13,6 +14,7 @@ namespace holdfast::source {
 
 struct FileOptions {
   std::vector<std::string> roots;  // files or directories, at least one
+  Filters filters;
 };
 
 class FileSource : public Source {

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/sysmacros.h>
 
 #include <cerrno>
@@ -79,7 +80,8 @@ std::string problem_text(const char* what, int failure) {
 
 }  // namespace
 
-Walk::Walk(Roots& roots, Beneath& beneath) : roots_(roots), beneath_(beneath) {}
+Walk::Walk(Roots& roots, const Filters& filters, Beneath& beneath)
+    : roots_(roots), filters_(filters), beneath_(beneath) {}
 
 Walk::Frame& Walk::push() {
   if (depth_ == frames_.size()) frames_.push_back(std::make_unique<Frame>());
@@ -93,6 +95,7 @@ Walk::Frame& Walk::push() {
 }
 
 void Walk::pop() {
+  if (!ignores_.empty() && ignores_.back().depth == depth_) ignores_.pop_back();
   frames_[--depth_]->directory = nullptr;
   if (depth_ == 0) return;
   Frame& outer = *frames_[depth_ - 1];
@@ -119,6 +122,9 @@ Result<void> Walk::start() {
   frame.first_root = 0;
   if (const int failure = frame.listing.read(directory->get()); failure != 0) return errno_error(failure, "list /");
   frame.directory = std::move(directory);
+  struct stat st;
+  if (::fstat(frame.directory->get(), &st) == 0) root_device_ = st.st_dev;
+  look_around(frame, true);
   return {};
 }
 
@@ -185,7 +191,10 @@ Result<Walk::Seen> Walk::visit(Frame& frame, std::size_t i, Item& item) {
     item.problem = problem_text("stat", failure);
   } else {
     fill(item, stx);
-    if (S_ISDIR(stx.stx_mode) && enter(root, frame.directory->get(), name.data(), item) == Seen::skip) {
+    if (frame.above) root_device_ = item.device;
+    if (!frame.above && left_out(item, stx)) return Seen::skip;
+    const bool enters = S_ISDIR(stx.stx_mode) && !(filters_.one_file_system && item.device != root_device_);
+    if (enters && enter(root, frame.above, frame.directory->get(), name.data(), item) == Seen::skip) {
       return Seen::skip;
     }
   }
@@ -206,7 +215,7 @@ Result<Walk::Seen> Walk::visit_above(std::size_t first_root, std::size_t end_roo
 }
 
 // Lists the directory `name`, which is at path_, so that the walk goes on in it.
-Walk::Seen Walk::enter(std::size_t root, int directory, const char* name, Item& item) {
+Walk::Seen Walk::enter(std::size_t root, bool is_root, int directory, const char* name, Item& item) {
   Fd fd(::openat(directory, name, kList | O_NOFOLLOW | O_NOATIME));
   if (!fd.valid() && errno == EPERM) fd = Fd(::openat(directory, name, kList | O_NOFOLLOW));
   if (!fd.valid()) {
@@ -219,7 +228,48 @@ Walk::Seen Walk::enter(std::size_t root, int directory, const char* name, Item& 
   if (const int failure = frame.listing.read(fd.get()); failure != 0) item.problem = problem_text("list", failure);
   frame.directory = std::make_shared<const Fd>(std::move(fd));
   beneath_.remember(path_, frame.directory);
+  look_around(frame, is_root);
   return Seen::emit;
+}
+
+void Walk::look_around(Frame& frame, bool is_root) {
+  if (!is_root) {
+    if (const auto tag = find_tag(filters_, frame.directory->get(), frame.listing)) {
+      frame.listing.keep_only(tag->name);
+      if (filters_.on_excluded) filters_.on_excluded(path_, "all but " + tag->name + ", which asks for that");
+      return;
+    }
+  }
+  auto rules = read_ignore_file(filters_, frame.directory->get(), frame.listing, path_);
+  if (rules) ignores_.push_back({depth_, path_.size(), std::move(*rules)});
+}
+
+const Rule* Walk::rule_for(bool is_directory) const {
+  if (const Rule* rule = filters_.rules.match(path_, is_directory)) return rule;
+  for (std::size_t i = ignores_.size(); i-- > 0;) {
+    const std::size_t skip = ignores_[i].path_length == 0 ? 0 : ignores_[i].path_length + 1;
+    const Rule* rule = ignores_[i].rules.match(std::string_view(path_).substr(skip), is_directory);
+    if (rule != nullptr) return rule;
+  }
+  return nullptr;
+}
+
+bool Walk::left_out(const Item& item, const struct statx& stx) {
+  const bool is_directory = S_ISDIR(stx.stx_mode);
+  std::string reason;
+  if (const Rule* rule = rule_for(is_directory); rule != nullptr && !rule->pattern.negated()) {
+    if (filters_.on_excluded) reason = fmt::format("{}:{}: {}", rule->origin, rule->line, rule->text);
+  } else if (S_ISREG(stx.stx_mode) && filters_.larger_than_bytes && stx.stx_size > *filters_.larger_than_bytes) {
+    reason = "larger than the limit";
+  } else if (filters_.one_file_system && !is_directory && item.device != root_device_) {
+    reason = "on another file system";
+  } else if (filters_.nodump && (stx.stx_attributes & STATX_ATTR_NODUMP) != 0) {
+    reason = "has the attribute nodump";
+  } else {
+    return false;
+  }
+  if (filters_.on_excluded) filters_.on_excluded(path_, reason);
+  return true;
 }
 
 }  // namespace holdfast::source

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/beneath.h"
+#include "source/filters.h"
 #include "source/listing.h"
 #include "source/roots.h"
 #include "source/source.h"
@@ -20,7 +21,7 @@ namespace holdfast::source {
 class Walk {
  public:
   // `beneath` has "/" at its top; open directories are remembered there.
-  Walk(Roots& roots, Beneath& beneath);
+  Walk(Roots& roots, const Filters& filters, Beneath& beneath);
 
   // See Source::next.
   Result<bool> next(Item& item);
@@ -38,20 +39,33 @@ class Walk {
     std::size_t end_root = 0;
   };
   enum class Seen { skip, emit };
+  // The ignore file of the directory at frames_[depth - 1], whose path has this length.
+  struct Ignore {
+    std::size_t depth = 0;
+    std::size_t path_length = 0;
+    Rules rules;
+  };
 
   Frame& push();
   void enter_above(std::size_t first_root, std::size_t end_root, SharedFd directory);
   Result<void> start();
   Result<Seen> visit(Frame& frame, std::size_t i, Item& item);
   Result<Seen> visit_above(std::size_t first_root, std::size_t end_root, int directory, const char* name, Item& item);
-  Seen enter(std::size_t root, int directory, const char* name, Item& item);
+  Seen enter(std::size_t root, bool is_root, int directory, const char* name, Item& item);
+  // What is done in every directory below a root, once it is listed.
+  void look_around(Frame& frame, bool is_root);
+  bool left_out(const Item& item, const struct statx& stx);
+  const Rule* rule_for(bool is_directory) const;
   void pop();
 
   Roots& roots_;
+  const Filters& filters_;
   Beneath& beneath_;
   std::vector<std::unique_ptr<Frame>> frames_;  // [0, depth_) in use, the rest kept for their memory
   std::size_t depth_ = 0;
+  std::vector<Ignore> ignores_;  // from the outermost to the nearest
   std::string path_;
+  std::uint64_t root_device_ = 0;
   bool started_ = false;
 };
 
