@@ -1,5 +1,5 @@
 // Source: one consistent view of what is to be backed up, as a stream of items in the order of
-// model::compare_paths, and the content of regular files. next() is for one thread; open() for any.
+// model::compare_paths, and the content of regular files. next() is for one thread; open() and complete() for any.
 #pragma once
 
 #include <memory>
@@ -14,6 +14,9 @@ namespace holdfast::source {
 struct Item {
   model::Entry entry;  // without content
   model::Stamp stamp;
+  // With stamp.inode, which file this is where it has several names (regular files, links > 1).
+  std::uint64_t device = 0;
+  std::uint64_t links = 1;
   // Not empty: this object, or what is below this directory, could not be examined; why.
   std::string problem;
 };
@@ -36,6 +39,9 @@ class Source {
   virtual ~Source() = default;
   // The next item into `item` (whose memory is reused); false at the end. An error ends the backup.
   virtual Result<bool> next(Item& item, std::stop_token stop) = 0;
+  // Adds what next() leaves out because it costs a system call each and an unchanged file doesn't need it: target
+  // of a symlink, xattrs, names of owner and group. On an error `item` holds what could be had.
+  virtual Result<void> complete(Item& item) = 0;
   // Errors here concern this one file only: denied, not_found (vanished), …
   virtual Result<std::unique_ptr<Content>> open(const Item& item) = 0;
 };

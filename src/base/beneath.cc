@@ -1,0 +1,85 @@
+#include "base/beneath.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace holdfast {
+
+bool is_plain_path(std::string_view path) {
+  if (path.find('\0') != path.npos) return false;
+  while (true) {
+    const std::size_t slash = path.find('/');
+    const std::string_view component = path.substr(0, slash);
+    if (component.empty() || component == "." || component == "..") return false;
+    if (slash == path.npos) return true;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+std::string_view leaf_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == path.npos ? path : path.substr(slash + 1);
+}
+
+std::string_view parent_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == path.npos ? std::string_view() : path.substr(0, slash);
+}
+
+SharedFd Beneath::lookup(std::string_view path) {
+  const auto found = known_.find(path);
+  if (found == known_.end()) return nullptr;
+  found->second.used = ++clock_;
+  return found->second.directory;
+}
+
+Result<SharedFd> Beneath::directory(std::string_view path) {
+  if (path.empty()) return top_;
+  SharedFd at = top_;
+  std::size_t done = 0;  // path[0, done) is open as `at`
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::string_view prefix = path; !prefix.empty(); prefix = parent_of(prefix)) {
+      if (SharedFd known = lookup(prefix)) {
+        if (prefix.size() == path.size()) return known;
+        at = std::move(known);
+        done = prefix.size() + 1;
+        break;
+      }
+    }
+  }
+  std::string name;
+  while (done < path.size()) {
+    const std::size_t end = std::min(path.find('/', done), path.size());
+    name.assign(path.substr(done, end - done));
+    if (!is_plain_path(name)) return Error(Errc::damaged, "unsafe path: " + std::string(path));
+    const int nofollow = may_follow_ && may_follow_(path.substr(0, end)) ? 0 : O_NOFOLLOW;
+    Fd next(::openat(at->get(), name.c_str(), O_PATH | O_DIRECTORY | nofollow | O_CLOEXEC));
+    if (!next.valid()) return errno_error(errno, "open " + std::string(path.substr(0, end)));
+    at = std::make_shared<const Fd>(std::move(next));
+    done = end + 1;
+  }
+  remember(path, at);
+  return at;
+}
+
+void Beneath::remember(std::string_view path, SharedFd directory) {
+  const std::lock_guard lock(mutex_);
+  if (known_.size() >= kOpen) {
+    const auto older = [](const auto& a, const auto& b) { return a.second.used < b.second.used; };
+    known_.erase(std::min_element(known_.begin(), known_.end(), older));
+  }
+  known_.insert_or_assign(std::string(path), Known{std::move(directory), ++clock_});
+}
+
+void Beneath::forget(std::string_view path) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(known_, [&](const auto& item) {
+    const std::string_view name = item.first;
+    return name.starts_with(path) && (name.size() == path.size() || path.empty() || name[path.size()] == '/');
+  });
+}
+
+}  // namespace holdfast

@@ -1,0 +1,195 @@
+#include "sink/attributes.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace holdfast::sink {
+
+namespace {
+
+constexpr std::string_view kAclPrefix = "system.posix_acl_";
+constexpr mode_t kSetId = S_ISUID | S_ISGID;
+
+// umask(2) can only be read by changing it, which other threads would notice.
+mode_t current_umask() {
+  unsigned mask = 0777;  // unknown: every mode is set explicitly
+  if (FILE* status = std::fopen("/proc/self/status", "re")) {
+    std::array<char, 256> line;
+    while (std::fgets(line.data(), static_cast<int>(line.size()), status) != nullptr) {
+      if (std::sscanf(line.data(), "Umask: %o", &mask) == 1) break;
+    }
+    std::fclose(status);
+  }
+  return mask;
+}
+
+// Paths of objects that have no descriptor: the directory's magic link, so that no part but the last is looked up.
+std::string place_of(const Object& object) {
+  return object.fd >= 0 ? fmt::format("/proc/self/fd/{}", object.fd)
+                        : fmt::format("/proc/self/fd/{}/{}", object.directory, object.name);
+}
+
+template <typename Record, typename Id, typename Ask>
+std::optional<Id> number_by_name(Ask ask, Id Record::*id) {
+  std::string buffer(1024, '\0');
+  Record record{};
+  Record* found = nullptr;
+  while (ask(&record, buffer.data(), buffer.size(), &found) == ERANGE && buffer.size() < (1u << 20)) {
+    buffer.resize(buffer.size() * 4);
+  }
+  if (found == nullptr) return std::nullopt;
+  return found->*id;
+}
+
+}  // namespace
+
+Attributes::Attributes(const DirectoryOptions& options)
+    : options_(options), self_{::geteuid(), ::getegid()}, umask_(current_umask()) {}
+
+void Attributes::warn(const model::Entry& entry, std::string what, int failure) {
+  options_.warn({entry.path, what, errno_error(failure, fmt::format("set {} of {}", what, entry.path))});
+}
+
+Attributes::Owner Attributes::owner_of(const model::Attributes& attributes) {
+  Owner owner{attributes.uid, attributes.gid};
+  if (options_.numeric_owner) return owner;
+  const std::lock_guard lock(mutex_);
+  if (!attributes.user.empty()) {
+    const auto [at, is_new] = users_.try_emplace(attributes.user);
+    if (is_new) {
+      at->second = number_by_name(
+          [&](auto... rest) { return ::getpwnam_r(attributes.user.c_str(), rest...); }, &passwd::pw_uid);
+    }
+    owner.uid = at->second.value_or(owner.uid);
+  }
+  if (!attributes.group.empty()) {
+    const auto [at, is_new] = groups_.try_emplace(attributes.group);
+    if (is_new) {
+      at->second = number_by_name(
+          [&](auto... rest) { return ::getgrnam_r(attributes.group.c_str(), rest...); }, &::group::gr_gid);
+    }
+    owner.gid = at->second.value_or(owner.gid);
+  }
+  return owner;
+}
+
+mode_t Attributes::creation_mode(const model::Entry& entry) const {
+  const model::Attributes& attributes = entry.attributes;
+  // By number is enough here: should names lead elsewhere, set() finds out.
+  const bool mine = attributes.uid == self_.uid && attributes.gid == self_.gid;
+  if (!mine || careful_ || !attributes.xattrs.empty()) return 0600;
+  return attributes.mode & 0777;
+}
+
+void Attributes::set(const Object& object, const model::Entry& entry, int made_with) {
+  const model::Attributes& attributes = entry.attributes;
+  const bool is_link = attributes.type == model::FileType::symlink;
+  const bool assume = made_with >= 0 && !careful_;
+  const Owner owner = owner_of(attributes);
+  mode_t mode = attributes.mode;
+  if (!assume || owner != self_) {
+    if (!set_owner(object, entry, owner) && (mode & kSetId) != 0) {
+      // Somebody else's suid program must not become one of ours.
+      mode &= ~kSetId;
+      warn(entry, "mode", EPERM);
+    }
+  }
+  // Xattrs come after the owner, a change of which drops security.capability; and before the mode, which may
+  // forbid them.
+  const bool inherited_acls = careful_ && !is_link && attributes.type != model::FileType::socket;
+  if (!attributes.xattrs.empty() || made_with < 0 || inherited_acls) set_xattrs(object, entry, false);
+  if (!is_link && (!assume || owner != self_ || (static_cast<mode_t>(made_with) & ~umask_) != mode)) {
+    set_mode(object, entry, mode);
+  }
+  if (!attributes.xattrs.empty()) set_xattrs(object, entry, true);
+  set_times(object, entry);
+}
+
+bool Attributes::set_owner(const Object& object, const model::Entry& entry, Owner owner) {
+  const auto change = [&](uid_t uid, gid_t gid) {
+    return object.fd >= 0 ? ::fchown(object.fd, uid, gid)
+                          : ::fchownat(object.directory, object.name, uid, gid, AT_SYMLINK_NOFOLLOW);
+  };
+  if (change(owner.uid, owner.gid) == 0) return true;
+  const int failure = errno;
+  // One's own group may be set by anybody.
+  static_cast<void>(change(static_cast<uid_t>(-1), owner.gid));
+  warn(entry, "owner", failure);
+  return false;
+}
+
+void Attributes::set_mode(const Object& object, const model::Entry& entry, mode_t mode) {
+  if (object.fd >= 0) {
+    if (::fchmod(object.fd, mode) != 0) warn(entry, "mode", errno);
+    return;
+  }
+  // fchmodat() would follow a symlink put in its place.
+  const Fd fd(::openat(object.directory, object.name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  const std::string place = fmt::format("/proc/self/fd/{}", fd.get());
+  struct stat st;
+  if (!fd.valid() || ::fstat(fd.get(), &st) != 0 || S_ISLNK(st.st_mode) || ::chmod(place.c_str(), mode) != 0) {
+    warn(entry, "mode", errno);
+  }
+}
+
+namespace {
+
+// The names of the xattrs of what `fd` or else `place` is, as llistxattr gives them; "" where there are none.
+std::string xattr_names(const Object& object, const std::string& place) {
+  const auto list = [&](char* out, std::size_t size) {
+    return object.fd >= 0 ? ::flistxattr(object.fd, out, size) : ::llistxattr(place.c_str(), out, size);
+  };
+  const ssize_t size = list(nullptr, 0);
+  if (size <= 0) return {};
+  std::string names(static_cast<std::size_t>(size), '\0');
+  const ssize_t got = list(names.data(), names.size());
+  names.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  return names;
+}
+
+bool has(const std::vector<model::Xattr>& xattrs, std::string_view name) {
+  return std::any_of(xattrs.begin(), xattrs.end(), [&](const model::Xattr& x) { return x.name == name; });
+}
+
+}  // namespace
+
+// ACLs or all the others. With the others, what the object has and the entry has not is removed.
+void Attributes::set_xattrs(const Object& object, const model::Entry& entry, bool acls) {
+  const std::string place = place_of(object);
+  const std::vector<model::Xattr>& wanted = entry.attributes.xattrs;
+  if (!acls) {
+    const std::string names = xattr_names(object, place);
+    for (std::size_t at = 0; at < names.size(); at = names.find('\0', at) + 1) {
+      const char* name = names.c_str() + at;
+      // Labels of a security module are the system's to give and can't be taken away.
+      if (has(wanted, name) || std::string_view(name) == "security.selinux") continue;
+      const int result = object.fd >= 0 ? ::fremovexattr(object.fd, name) : ::lremovexattr(place.c_str(), name);
+      if (result != 0 && errno != ENODATA) warn(entry, fmt::format("xattr {}", name), errno);
+    }
+  }
+  for (const model::Xattr& xattr : wanted) {
+    if (xattr.name.starts_with(kAclPrefix) != acls) continue;
+    const int result =
+        object.fd >= 0
+            ? ::fsetxattr(object.fd, xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0)
+            : ::lsetxattr(place.c_str(), xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0);
+    if (result != 0) warn(entry, "xattr " + xattr.name, errno);
+  }
+}
+
+void Attributes::set_times(const Object& object, const model::Entry& entry) {
+  const timespec times[2] = {{0, UTIME_OMIT}, {entry.mtime.seconds, static_cast<long>(entry.mtime.nanoseconds)}};
+  const int result = object.fd >= 0
+                         ? ::futimens(object.fd, times)
+                         : ::utimensat(object.directory, object.name, times, AT_SYMLINK_NOFOLLOW);
+  if (result != 0) warn(entry, "times", errno);
+}
+
+}  // namespace holdfast::sink

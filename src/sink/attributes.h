@@ -1,0 +1,60 @@
+// Setting what an object has besides its content. Whatever can't be set is a warning, and all the rest is tried.
+// Thread-safe.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "base/beneath.h"
+#include "model/entry.h"
+#include "sink/options.h"
+
+namespace holdfast::sink {
+
+// An object to set attributes of: `name` in the directory open at `directory`; and where it is open itself (not
+// with O_PATH), its descriptor.
+struct Object {
+  int directory = -1;
+  const char* name = "";
+  int fd = -1;
+};
+
+class Attributes {
+ public:
+  explicit Attributes(const DirectoryOptions& options);
+
+  // Set all: owner, xattrs, mode, ACLs, times, in an order in which none undoes another. `made_with` is the mode that
+  // the caller has just created the object with, as itself; -1 where it did not.
+  void set(const Object& object, const model::Entry& entry, int made_with);
+
+  // The mode to create a file with so that as little as possible is left to set: never more open than it will be.
+  mode_t creation_mode(const model::Entry& entry) const;
+  // From now on nothing is assumed of new objects, since they inherit group or ACL from a directory.
+  void be_careful() { careful_ = true; }
+
+ private:
+  struct Owner {
+    uid_t uid;
+    gid_t gid;
+    auto operator<=>(const Owner&) const = default;
+  };
+  Owner owner_of(const model::Attributes& attributes);
+  bool set_owner(const Object& object, const model::Entry& entry, Owner owner);
+  void set_xattrs(const Object& object, const model::Entry& entry, bool acls);
+  void set_mode(const Object& object, const model::Entry& entry, mode_t mode);
+  void set_times(const Object& object, const model::Entry& entry);
+  void warn(const model::Entry& entry, std::string what, int failure);
+
+  const DirectoryOptions& options_;
+  const Owner self_;
+  const mode_t umask_;
+  std::atomic<bool> careful_ = false;
+  std::mutex mutex_;  // guards the maps
+  std::map<std::string, std::optional<uid_t>> users_;
+  std::map<std::string, std::optional<gid_t>> groups_;
+};
+
+}  // namespace holdfast::sink

@@ -1,0 +1,258 @@
+#include "sink/directory.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "sink/remove.h"
+
+namespace holdfast::sink {
+
+namespace {
+
+constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+mode_t kind_bits(model::FileType type) {
+  switch (type) {
+    case model::FileType::regular:
+      return S_IFREG;
+    case model::FileType::directory:
+      return S_IFDIR;
+    case model::FileType::symlink:
+      return S_IFLNK;
+    case model::FileType::fifo:
+      return S_IFIFO;
+    case model::FileType::socket:
+      return S_IFSOCK;
+    case model::FileType::char_device:
+      return S_IFCHR;
+    case model::FileType::block_device:
+      return S_IFBLK;
+  }
+  return 0;
+}
+
+Result<bool> is_empty(int directory) {
+  Fd copy(::openat(directory, ".", kOpenDirectory));
+  if (!copy.valid()) return errno_error(errno, "open the target");
+  const auto names = TRY(names_in(copy.get()));
+  return names.empty();
+}
+
+}  // namespace
+
+DirectorySink::DirectorySink(SharedFd top, DirectoryOptions options)
+    : options_(std::move(options)), beneath_(std::move(top)), attributes_(options_) {}
+
+Result<std::unique_ptr<DirectorySink>> DirectorySink::make(const std::string& target, DirectoryOptions options) {
+  std::error_code failure;
+  if (!options.dry_run) std::filesystem::create_directories(target, failure);
+  Fd top(::open(target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!top.valid() && errno == ENOENT && options.dry_run) {
+    std::unique_ptr<DirectorySink> sink(new DirectorySink(nullptr, std::move(options)));
+    sink->fresh_ = true;
+    return sink;
+  }
+  if (!top.valid()) return errno_error(failure ? failure.value() : errno, "restore to " + target);
+  auto shared = std::make_shared<const Fd>(std::move(top));
+  std::unique_ptr<DirectorySink> sink(new DirectorySink(shared, std::move(options)));
+  sink->fresh_ = TRY_AS(is_empty(shared->get()), "restore to " + target);
+  if (!sink->options_.dry_run) TRY(sink->examine_existing(shared->get(), target, true));
+  return sink;
+}
+
+// A directory that was there may hand its group or its default ACL to what is made in it.
+Result<void> DirectorySink::examine_existing(int fd, const std::string& path, bool is_target) {
+  struct stat st;
+  if (::fstat(fd, &st) != 0) return errno_error(errno, "stat " + path);
+  const bool has_default_acl = ::fgetxattr(fd, "system.posix_acl_default", nullptr, 0) > 0;
+  if ((st.st_mode & S_ISGID) != 0 || has_default_acl) attributes_.be_careful();
+  // One of our own that we can't write to (finish_directory sets its mode anew).
+  if (!is_target && st.st_uid == ::geteuid() && (st.st_mode & S_IRWXU) != S_IRWXU) {
+    static_cast<void>(::fchmod(fd, (st.st_mode & 07777) | S_IRWXU));
+  }
+  return {};
+}
+
+Result<DirectorySink::Place> DirectorySink::place(std::string_view path) {
+  if (!is_plain_path(path)) {
+    return Error(Errc::damaged, fmt::format("\"{}\" is no path that can be restored: refused", path));
+  }
+  SharedFd directory = TRY(beneath_.directory(parent_of(path)));
+  return Place{std::move(directory), std::string(leaf_of(path))};
+}
+
+Result<Action> DirectorySink::decide(const model::Entry& entry) {
+  if (fresh_) return is_plain_path(entry.path) ? Result<Action>(Action::create) : place(entry.path).error().copy();
+  auto found = place(entry.path);
+  if (!found.ok()) {
+    if (found.error().kind() == Errc::not_found) return Action::create;  // with its directory
+    return std::move(found).error();
+  }
+  struct stat st;
+  const Place& at = found.value();
+  if (::fstatat(at.directory->get(), at.name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return Action::create;
+    return errno_error(errno, "stat " + entry.path);
+  }
+  const model::FileType type = entry.attributes.type;
+  const bool same_kind = (st.st_mode & S_IFMT) == kind_bits(type);
+  const model::Time mtime{st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)};
+  if (type == model::FileType::directory && same_kind) {
+    // What is in it is decided entry by entry.
+    return options_.overwrite == Overwrite::never ? Action::skip : Action::metadata;
+  }
+  if (options_.overwrite == Overwrite::never) return Action::skip;
+  if (options_.overwrite == Overwrite::if_newer && entry.mtime <= mtime) return Action::skip;
+  if (!same_kind) return Action::create;
+  if (type == model::FileType::regular) {
+    if (st.st_nlink > 1) return Action::create;  // in-place writing would change the file's other names as well
+    const bool same = static_cast<std::uint64_t>(st.st_size) == entry.size_bytes && mtime == entry.mtime;
+    return options_.overwrite == Overwrite::if_changed && same ? Action::metadata : Action::update;
+  }
+  if (type == model::FileType::symlink) {
+    std::string target(entry.target.size() + 1, '\0');
+    const ssize_t got = ::readlinkat(at.directory->get(), at.name.c_str(), target.data(), target.size());
+    target.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+    return target == entry.target ? Action::metadata : Action::create;
+  }
+  const bool is_device = type == model::FileType::char_device || type == model::FileType::block_device;
+  return is_device && st.st_rdev != entry.device ? Action::create : Action::metadata;
+}
+
+Result<void> DirectorySink::clear(const Place& place, std::string_view path) {
+  if (fresh_) return {};
+  const auto remove = [&](int flags) { return ::unlinkat(place.directory->get(), place.name.c_str(), flags); };
+  if (remove(0) == 0 || errno == ENOENT) return {};
+  if (errno != EISDIR && errno != EPERM) return errno_error(errno, fmt::format("remove {}", path));
+  beneath_.forget(path);
+  if (remove(AT_REMOVEDIR) == 0) return {};
+  return errno_error(errno, fmt::format("remove the directory {}, in whose place something else belongs", path));
+}
+
+Result<void> DirectorySink::make_directory(const model::Entry& entry) {
+  const Place at = TRY(place(entry.path));
+  if (::mkdirat(at.directory->get(), at.name.c_str(), 0700) == 0) return {};
+  if (errno != EEXIST) return errno_error(errno, "make directory " + entry.path);
+  Fd there(::openat(at.directory->get(), at.name.c_str(), kOpenDirectory));
+  if (there.valid()) return examine_existing(there.get(), entry.path, false);
+  if (errno == EACCES) return {};  // there, and not readable; perhaps it can be searched
+  if (errno != ENOTDIR && errno != ELOOP) return errno_error(errno, "open directory " + entry.path);
+  if (options_.overwrite == Overwrite::never) {
+    return Error(Errc::exists, entry.path + ": something that is no directory is in the way");
+  }
+  TRY(clear(at, entry.path));
+  if (::mkdirat(at.directory->get(), at.name.c_str(), 0700) != 0) {
+    return errno_error(errno, "make directory " + entry.path);
+  }
+  return {};
+}
+
+Result<void> DirectorySink::finish_directory(const model::Entry& entry) {
+  const Place at = TRY(place(entry.path));
+  const Fd fd(::openat(at.directory->get(), at.name.c_str(), kOpenDirectory));
+  if (!fd.valid() && errno != EACCES) return errno_error(errno, "open directory " + entry.path);
+  // Whether it was made by us isn't remembered: a directory's attributes are set whole.
+  attributes_.set({at.directory->get(), at.name.c_str(), fd.get()}, entry, fresh_ ? 0700 : -1);
+  return {};
+}
+
+Result<std::unique_ptr<FileWriter>> DirectorySink::open_file(const model::Entry& entry, Action action) {
+  if (action == Action::skip) return std::unique_ptr<FileWriter>();
+  const Place at = TRY(place(entry.path));
+  constexpr int kFlags = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  std::unique_ptr<FileWriter> writer(new FileWriter(beneath_, attributes_, entry.path, Fd()));
+  writer->sparse_ = options_.sparse;
+  if (action == Action::create) {
+    TRY(clear(at, entry.path));
+    const mode_t mode = attributes_.creation_mode(entry);
+    writer->fd_ = Fd(::openat(at.directory->get(), at.name.c_str(), kFlags | O_CREAT | O_EXCL | O_WRONLY, mode));
+    writer->made_with_ = static_cast<int>(mode);
+  } else {
+    writer->keep_content_ = action == Action::metadata;
+    const int access = writer->keep_content_ ? O_RDONLY : O_RDWR;
+    writer->fd_ = Fd(::openat(at.directory->get(), at.name.c_str(), kFlags | access));
+  }
+  if (!writer->fd_.valid()) return errno_error(errno, "open " + entry.path);
+  if (action == Action::create) return writer;
+  struct stat st;
+  if (::fstat(writer->fd_.get(), &st) != 0) return errno_error(errno, "stat " + entry.path);
+  if (!S_ISREG(st.st_mode)) return Error(Errc::exists, entry.path + ": no longer a regular file");
+  writer->old_size_ = static_cast<std::uint64_t>(st.st_size);
+  return writer;
+}
+
+Result<void> DirectorySink::make_special(const model::Entry& entry, Action action) {
+  const Place at = TRY(place(entry.path));
+  const model::FileType type = entry.attributes.type;
+  HF_ASSERT(type != model::FileType::regular && type != model::FileType::directory);
+  if (action == Action::skip) return {};
+  if (type == model::FileType::socket) {
+    options_.warn({entry.path, "socket", Error(Errc::unsupported, entry.path + ": sockets are not restored")});
+    return {};
+  }
+  int made_with = -1;
+  if (action != Action::metadata) {
+    TRY(clear(at, entry.path));
+    const int directory = at.directory->get();
+    const int result = type == model::FileType::symlink
+                           ? ::symlinkat(entry.target.c_str(), directory, at.name.c_str())
+                           : ::mknodat(directory, at.name.c_str(), kind_bits(type) | 0600, entry.device);
+    if (result != 0) return errno_error(errno, "make " + entry.path);
+    made_with = 0600;
+  }
+  attributes_.set({at.directory->get(), at.name.c_str(), -1}, entry, made_with);
+  return {};
+}
+
+Result<void> DirectorySink::link(const model::Entry& entry, std::string_view first) {
+  const Place from = TRY(place(first));
+  const Place to = TRY(place(entry.path));
+  const auto link_now = [&] {
+    return ::linkat(from.directory->get(), from.name.c_str(), to.directory->get(), to.name.c_str(), 0);
+  };
+  if (link_now() == 0) return {};
+  if (errno != EEXIST) return errno_error(errno, fmt::format("link {} to {}", entry.path, first));
+  struct stat a;
+  struct stat b;
+  if (::fstatat(from.directory->get(), from.name.c_str(), &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+      ::fstatat(to.directory->get(), to.name.c_str(), &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino &&
+      a.st_dev == b.st_dev) {
+    return {};
+  }
+  TRY(clear(to, entry.path));
+  if (link_now() != 0) return errno_error(errno, fmt::format("link {} to {}", entry.path, first));
+  return {};
+}
+
+Result<void> DirectorySink::remove_others(const std::string& directory, const std::vector<std::string>& keep,
+                                          const MayRemove& may_remove) {
+  const SharedFd at = TRY(beneath_.directory(directory));
+  const Fd fd(::openat(at->get(), ".", kOpenDirectory));
+  if (!fd.valid()) return errno_error(errno, "list " + directory);
+  const std::vector<std::string> names = TRY(names_in(fd.get()));
+  for (const std::string& name : names) {
+    if (std::binary_search(keep.begin(), keep.end(), name)) continue;
+    const std::string path = directory.empty() ? name : directory + "/" + name;
+    struct stat st;
+    if (::fstatat(fd.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone meanwhile
+    if (!may_remove(path, S_ISDIR(st.st_mode))) continue;
+    beneath_.forget(path);
+    TRY(remove_tree(fd.get(), name, path));
+  }
+  return {};
+}
+
+Result<Fd> DirectorySink::read_back(std::string_view path) {
+  const Place at = TRY(place(path));
+  Fd fd(::openat(at.directory->get(), at.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd.valid()) return errno_error(errno, fmt::format("read back {}", path));
+  return fd;
+}
+
+}  // namespace holdfast::sink

@@ -1,0 +1,103 @@
+#include "sink/remove.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/fd.h"
+
+namespace holdfast::sink {
+
+namespace {
+
+constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
+}  // namespace
+
+Result<std::vector<std::string>> names_in(int fd) {
+  std::vector<std::string> names;
+  alignas(dirent64) std::array<char, 32768> buffer;
+  if (::lseek(fd, 0, SEEK_SET) < 0) return errno_error(errno, "list");
+  while (true) {
+    const ssize_t got = ::getdents64(fd, buffer.data(), buffer.size());
+    if (got < 0) return errno_error(errno, "list");
+    if (got == 0) break;
+    for (ssize_t at = 0; at < got;) {
+      const auto* record = reinterpret_cast<const dirent64*>(buffer.data() + at);
+      at += record->d_reclen;
+      const std::string_view name(record->d_name);
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+namespace {
+
+bool unlinked(int directory, const std::string& name, int flags) {
+  return ::unlinkat(directory, name.c_str(), flags) == 0 || errno == ENOENT;
+}
+
+using Identity = std::pair<dev_t, ino_t>;
+
+struct Level {
+  Identity identity;
+  std::vector<std::string> names;  // still to be removed; the last one first
+};
+
+Result<Identity> identity_of(int fd, const std::string& path) {
+  struct stat st;
+  if (::fstat(fd, &st) != 0) return errno_error(errno, "remove " + path);
+  return Identity(st.st_dev, st.st_ino);
+}
+
+Result<Fd> step_up(int from, const Identity& expected, const std::string& path) {
+  Fd up(::openat(from, "..", kOpenDirectory));
+  if (!up.valid()) return errno_error(errno, "remove " + path);
+  if (TRY(identity_of(up.get(), path)) != expected) {
+    return Error(Errc::failed, "remove " + path + ": it is being moved about");
+  }
+  return up;
+}
+
+}  // namespace
+
+// Depth first, with one descriptor however deep it goes: the way back is "..", of which it is made sure that it
+// still is the directory we came from, should somebody move things about meanwhile.
+Result<void> remove_tree(int directory, const std::string& name, const std::string& path) {
+  if (unlinked(directory, name, 0)) return {};
+  if (errno != EISDIR && errno != EPERM) return errno_error(errno, "remove " + path);
+
+  std::vector<Level> levels;
+  Fd at(::fcntl(directory, F_DUPFD_CLOEXEC, 0));
+  if (!at.valid()) return errno_error(errno, "remove " + path);
+  levels.push_back({TRY(identity_of(at.get(), path)), {name}});
+  while (!levels.empty()) {
+    if (levels.back().names.empty()) {
+      levels.pop_back();
+      if (levels.empty()) break;
+      at = TRY(step_up(at.get(), levels.back().identity, path));
+      if (!unlinked(at.get(), levels.back().names.back(), AT_REMOVEDIR)) return errno_error(errno, "remove " + path);
+      levels.back().names.pop_back();
+      continue;
+    }
+    const std::string& child = levels.back().names.back();
+    if (unlinked(at.get(), child, 0)) {
+      levels.back().names.pop_back();
+      continue;
+    }
+    if (errno != EISDIR && errno != EPERM) return errno_error(errno, "remove " + path + " (" + child + ")");
+    Fd below(::openat(at.get(), child.c_str(), kOpenDirectory));
+    if (!below.valid()) return errno_error(errno, "remove " + path + " (" + child + ")");
+    at = std::move(below);
+    levels.push_back({TRY(identity_of(at.get(), path)), TRY(names_in(at.get()))});
+  }
+  return {};
+}
+
+}  // namespace holdfast::sink

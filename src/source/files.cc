@@ -1,0 +1,80 @@
+#include "source/files.h"
+
+#include <fcntl.h>
+
+#include <array>
+#include <cerrno>
+
+#include "base/beneath.h"
+#include "source/content.h"
+#include "source/metadata.h"
+#include "source/walk.h"
+
+namespace holdfast::source {
+
+struct FileSource::Parts {
+  Parts(FileOptions given, Roots examined, SharedFd top)
+      : options(std::move(given)),
+        roots(std::move(examined)),
+        beneath(std::move(top), [this](std::string_view path) { return roots.is_above(path); }),
+        walk(roots, options.filters, beneath) {}
+
+  FileOptions options;
+  Roots roots;
+  Beneath beneath;
+  Walk walk;
+  Names names;
+};
+
+FileSource::FileSource(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+FileSource::~FileSource() = default;
+
+Result<std::unique_ptr<FileSource>> FileSource::make(FileOptions options) {
+  Roots roots = TRY(Roots::examine(options.roots));
+  Fd top(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!top.valid()) return errno_error(errno, "open /");
+  auto parts = std::make_unique<Parts>(std::move(options), std::move(roots),
+                                       std::make_shared<const Fd>(std::move(top)));
+  return std::unique_ptr<FileSource>(new FileSource(std::move(parts)));
+}
+
+const std::vector<Root>& FileSource::roots() const { return parts_->roots.all(); }
+
+Result<bool> FileSource::next(Item& item, std::stop_token stop) {
+  if (stop.stop_requested()) return Error(Errc::stopped, "stopped while walking");
+  return parts_->walk.next(item);
+}
+
+namespace {
+
+Result<void> read_target(int directory, const std::string& name, const std::string& path, std::string& out) {
+  std::array<char, 4096> buffer;  // PATH_MAX: longer targets can't be made
+  const ssize_t got = ::readlinkat(directory, name.c_str(), buffer.data(), buffer.size());
+  if (got < 0) return errno_error(errno, "read link /" + path);
+  out.assign(buffer.data(), static_cast<std::size_t>(got));
+  return {};
+}
+
+}  // namespace
+
+Result<void> FileSource::complete(Item& item) {
+  model::Entry& entry = item.entry;
+  entry.attributes.user = parts_->names.user(entry.attributes.uid);
+  entry.attributes.group = parts_->names.group(entry.attributes.gid);
+  const bool above = parts_->roots.is_above(entry.path);
+  // Of a directory above the roots it is "." that is asked, since its name may be a link.
+  const SharedFd directory = TRY(parts_->beneath.directory(above ? entry.path : parent_of(entry.path)));
+  const std::string name(above ? std::string_view(".") : leaf_of(entry.path));
+  if (entry.attributes.type == model::FileType::symlink) {
+    TRY(read_target(directory->get(), name, entry.path, entry.target));
+  }
+  return read_xattrs(directory->get(), name, "/" + entry.path, entry.attributes.xattrs);
+}
+
+Result<std::unique_ptr<Content>> FileSource::open(const Item& item) {
+  const std::string& path = item.entry.path;
+  const SharedFd directory = TRY(parts_->beneath.directory(parent_of(path)));
+  return FileContent::open(directory->get(), std::string(leaf_of(path)), path);
+}
+
+}  // namespace holdfast::source
