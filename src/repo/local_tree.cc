@@ -37,10 +37,11 @@ Buffer encode_summary(const LocalSummary& s) {
     out.raw(id);
     encode(out, address);
   }
-  out.varint(s.sparse.size());
-  for (const auto& [address, live] : s.sparse) {
-    encode(out, address);
-    out.u32(live);
+  out.varint(s.bundles.size());
+  for (const LocalBundle& bundle : s.bundles) {
+    encode(out, bundle.address);
+    out.u32(bundle.total_bytes);
+    out.u32(bundle.live_bytes);
   }
   out.varint(s.pages.size());
   for (const auto& [path, transaction] : s.pages) {
@@ -62,10 +63,11 @@ std::optional<LocalSummary> decode_summary(Bytes bytes) {
     id = in.array<16>();
     address = model::decode_address(in);
   }
-  s.sparse.resize(in.count(24));
-  for (auto& [address, live] : s.sparse) {
-    address = model::decode_address(in);
-    live = in.u32();
+  s.bundles.resize(in.count(28));
+  for (LocalBundle& bundle : s.bundles) {
+    bundle.address = model::decode_address(in);
+    bundle.total_bytes = in.u32();
+    bundle.live_bytes = in.u32();
   }
   s.pages.resize(in.count(20));
   for (auto& [path, transaction] : s.pages) {

@@ -43,6 +43,13 @@ struct LocalLeaf {
   std::vector<LocalEntry> entries;
 };
 
+// A bundle that the tree uses: how much of it.
+struct LocalBundle {
+  model::Address address;
+  std::uint32_t total_bytes = 0;  // of its members
+  std::uint32_t live_bytes = 0;
+};
+
 // What the file says about the whole.
 struct LocalSummary {
   Hash snapshot{};  // H of the fate's body
@@ -50,7 +57,7 @@ struct LocalSummary {
   model::Time start;  // of that backup
   std::uint64_t files = 0;
   std::vector<std::pair<model::ShortId, model::Address>> nodes;   // inner nodes
-  std::vector<std::pair<model::Address, std::uint32_t>> sparse;   // bundles less than half in use
+  std::vector<LocalBundle> bundles;
   std::vector<std::pair<std::uint64_t, model::TransactionId>> pages;  // files with page hashes: path hash, which run's
 };
 

@@ -12,6 +12,8 @@ using model::PackId;
 using model::TransactionId;
 
 bool LogState::usable(const model::Address& address) const {
+  const PackId whole{address.pack.transaction, kOwnObjects};
+  if (condemned.contains(whole) || deleted.contains(whole)) return false;
   if (const auto at = deleted.find(address.pack); at != deleted.end() && !at->second.kept.contains(address.slot)) {
     return false;
   }
@@ -20,6 +22,7 @@ bool LogState::usable(const model::Address& address) const {
 }
 
 std::optional<std::uint32_t> LogState::generation(const PackId& pack) const {
+  if (deleted.contains({pack.transaction, kOwnObjects})) return std::nullopt;
   const auto at = deleted.find(pack);
   if (at == deleted.end()) return 0;
   if (at->second.kept.empty()) return std::nullopt;
@@ -51,6 +54,7 @@ struct Applier {
     for (const Delete::Deleted& d : e.items) {
       const auto at = state.condemned.find(d.item.pack);
       if (at == state.condemned.end() || at->second.entry != e.condemning) continue;
+      if (!(at->second.kept == d.item.kept)) continue;
       state.condemned.erase(at);
       state.deleted[d.item.pack] = {d.item.kept, d.generation};
     }

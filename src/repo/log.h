@@ -78,9 +78,10 @@ struct LogState {
     model::Slots kept;
     std::uint32_t generation = 0;
   };
-  std::map<model::PackId, Gone> deleted;
+  std::map<model::PackId, Gone> deleted;  // retired transactions: pack kOwnObjects
 
-  // False where a transaction opened after this state must not refer to the slot.
+  // False where a transaction opened after this state must not refer to the slot: it, or all of its transaction, is
+  // condemned or deleted.
   bool usable(const model::Address& address) const;
   // The generation under which a pack's object is to be found; nothing where it is gone altogether.
   std::optional<std::uint32_t> generation(const model::PackId& pack) const;

@@ -1,0 +1,366 @@
+#include "flow/archive.h"
+
+#include "base/codec.h"
+#include "crypto/hash.h"
+#include "flow/page_range.h"
+
+namespace holdfast::flow {
+
+namespace {
+
+// Entries that may wait for content before them; about 300 bytes each.
+constexpr std::size_t kPendingMax = 32 * 1024;
+constexpr std::size_t kPendingJobsMax = 64;
+// A file whose ctime is not at least this long before the last run began may have changed unseen during it.
+constexpr std::int64_t kRacySeconds = 2;
+
+bool below(std::string_view path, std::string_view root) {
+  return root.empty() || path == root || (path.starts_with(root) && path[root.size()] == '/');
+}
+
+std::uint64_t first_word(const Hash& hash) {
+  std::uint64_t word;
+  std::memcpy(&word, hash.data(), sizeof word);
+  return word;
+}
+
+// The part [from, to) of a file's content.
+std::vector<model::Extent> slice(const std::vector<model::Extent>& content, std::uint64_t from, std::uint64_t to) {
+  std::vector<model::Extent> out;
+  std::uint64_t at = 0;
+  for (const model::Extent& extent : content) {
+    const std::uint64_t first = std::max(at, from);
+    const std::uint64_t last = std::min(at + extent.length, to);
+    if (first < last) {
+      out.push_back(extent);
+      out.back().offset += first - at;
+      out.back().length = last - first;
+    }
+    at += extent.length;
+  }
+  return out;
+}
+
+}  // namespace
+
+Archive::Archive(const Context& context) : context_(context), repository_(context.transaction.repository()) {
+  const repo::LocalSummary& summary = context_.previous.summary();
+  racy_from_ = summary.start;
+  racy_from_.seconds -= kRacySeconds;
+  for (const repo::LocalBundle& bundle : summary.bundles) {
+    bundle_totals_[bundle.address] = bundle.total_bytes;
+    if (bundle.live_bytes * 2ull < bundle.total_bytes) sparse_.push_back(bundle.address);
+  }
+  std::sort(sparse_.begin(), sparse_.end());
+  old_pages_.insert(summary.pages.begin(), summary.pages.end());
+  for (const std::string& path : context_.spec.paths) {
+    roots_.push_back({path.substr(std::min<std::size_t>(path.size(), path.starts_with('/') ? 1 : 0)), 0, 0});
+  }
+}
+
+Result<bool> Archive::run(std::stop_token stop) {
+  source::Item item;
+  while (!stop.stop_requested()) {
+    if (!TRY_AS(context_.source.next(item, stop), "reading the source")) {
+      while (repo::LocalEntry* old = context_.previous.peek()) match(old->entry.path + '\xff');
+      TRY(close_bundle());
+      TRY(drain(0));
+      return true;
+    }
+    TRY(take(item, stop));
+  }
+  TRY(close_bundle());
+  TRY(drain(0));
+  TRY(append_rest_of_previous());
+  return false;
+}
+
+// Moves the previous tree's cursor to `path`; what it passes is no longer there.
+repo::LocalEntry* Archive::match(const std::string& path) {
+  for (;;) {
+    repo::LocalEntry* old = context_.previous.peek();
+    const int order = old == nullptr ? 1 : model::compare_paths(old->entry.path, path);
+    if (order >= 0 && old != nullptr && old->entry.attributes.type == model::FileType::regular && order == 0) {
+      for (RootCount& root : roots_) root.before += below(path, root.path) ? 1 : 0;
+    }
+    if (order > 0) return nullptr;
+    if (order == 0) return old;
+    if (old->entry.attributes.type == model::FileType::regular) {
+      for (RootCount& root : roots_) root.before += below(old->entry.path, root.path) ? 1 : 0;
+    }
+    changes_ = true;
+    context_.observer.item("removed", old->entry.path, old->entry.size_bytes);
+    context_.previous.pop();
+  }
+}
+
+bool Archive::unchanged(const repo::LocalEntry& old, const source::Item& item) const {
+  const model::Entry& a = old.entry;
+  const model::Entry& b = item.entry;
+  return old.stamp == item.stamp && a.mtime == b.mtime && a.attributes.type == b.attributes.type &&
+         a.size_bytes == b.size_bytes && a.attributes.mode == b.attributes.mode &&
+         a.attributes.uid == b.attributes.uid && a.attributes.gid == b.attributes.gid &&
+         item.stamp.ctime < racy_from_ && !a.changed_while_read;
+}
+
+bool Archive::lies_in_sparse_bundle(const model::Entry& entry) const {
+  return entry.content.size() == 1 &&
+         std::binary_search(sparse_.begin(), sparse_.end(), entry.content.front().chunk);
+}
+
+Result<void> Archive::take(source::Item& item, std::stop_token) {
+  if (!item.problem.empty()) {
+    fail(item.entry.path, "scan", Error(Errc::denied, item.problem));
+    if (item.entry.attributes.type != model::FileType::directory) return {};
+  }
+  const bool regular = item.entry.attributes.type == model::FileType::regular;
+  Pending pending;
+  pending.stamp = item.stamp;
+  repo::LocalEntry* old = match(item.entry.path);
+  repo::LocalEntry previous;
+  if (old != nullptr) {
+    pending.known = true;
+    pending.provenance = {context_.previous.leaf(), old->base, unchanged(*old, item)};
+    previous = std::move(*old);
+    context_.previous.pop();
+    if (pending.provenance.unchanged) {
+      const bool rescue = regular && changes_ && lies_in_sparse_bundle(previous.entry);
+      if (!rescue) {
+        pending.entry = std::move(previous.entry);
+        return enqueue(std::move(pending));
+      }
+      pending.provenance.unchanged = false;
+      pending.entry = previous.entry;
+      item.entry = previous.entry;
+      return queue_small(item, std::move(pending), true);
+    }
+  }
+  changes_ = true;
+  const auto completed = context_.source.complete(item);
+  if (!completed.ok()) fail(item.entry.path, "scan", completed.error());
+  item.entry.content.clear();
+  item.entry.link_group = 0;
+  if (regular && item.links > 1) {
+    Encoder name;
+    name.u64(item.device);
+    name.u64(item.stamp.inode);
+    item.entry.link_group = first_word(crypto::keyed_hash(repository_.tree_key(), name.bytes())) | 1;
+  }
+  pending.entry = item.entry;
+  if (!regular || item.entry.size_bytes == 0) return enqueue(std::move(pending));
+  if (item.entry.size_bytes <= kBundledFileBytesMax) return queue_small(item, std::move(pending), false);
+  return queue_large(item, std::move(pending), pending.known ? &previous : nullptr);
+}
+
+// A bundle ends after a file whose name and size say so, so that equal directories make equal bundles wherever they are; with a
+// chance proportional to its size, 1 MiB on average. (Decision 3.)
+bool Archive::bundle_ends(const model::Entry& entry) const {
+  const std::size_t slash = entry.path.rfind('/');
+  Encoder name;
+  name.u64(entry.size_bytes);
+  name.raw(as_bytes(entry.path.substr(slash == entry.path.npos ? 0 : slash + 1)));
+  const std::uint64_t word = first_word(crypto::keyed_hash(repository_.bundle_key(), name.bytes()));
+  return (word >> 32) < ((entry.size_bytes + 256) << 32) / kBundleBytes;
+}
+
+Result<void> Archive::queue_small(source::Item& item, Pending pending, bool fresh) {
+  const std::uint64_t size = item.entry.size_bytes;
+  if (open_bundle_ != nullptr && open_bundle_bytes_ + size > kBundleBytesMax) TRY(close_bundle());
+  if (open_bundle_ == nullptr) {
+    open_bundle_ = std::make_shared<Job>();
+    open_bundle_bytes_ = 0;
+    ++pending_jobs_;
+  }
+  pending.bundle = open_bundle_;
+  pending.member = open_bundle_->members.size();
+  open_bundle_->members.push_back({item, fresh, {}});
+  open_bundle_bytes_ += size;
+  const bool ends = bundle_ends(item.entry) || open_bundle_->members.size() >= kBundleMembersMax;
+  TRY(enqueue(std::move(pending)));
+  return ends ? close_bundle() : Result<void>();
+}
+
+Result<void> Archive::close_bundle() {
+  if (open_bundle_ == nullptr) return {};
+  return context_.pipeline.submit(std::exchange(open_bundle_, nullptr));
+}
+
+Result<void> Archive::queue_large(source::Item& item, Pending pending, const repo::LocalEntry* old) {
+  const std::uint64_t size = item.entry.size_bytes;
+  const bool paged = is_paged(size);
+  std::unique_ptr<PageFile> before;
+  if (paged && old != nullptr) {
+    const std::uint64_t path = path_hash(context_.local, item.entry.path);
+    const auto at = old_pages_.find(path);
+    if (at != old_pages_.end()) before = PageFile::open(context_.local, path, at->second);
+  }
+  std::vector<std::shared_ptr<Job>> jobs;
+  for (std::uint64_t from = 0; from < size; from += kRangeBytes) {
+    auto job = std::make_shared<Job>();
+    Range& range = job->range.emplace();
+    range.item = item;
+    range.from = from;
+    range.to = std::min(from + kRangeBytes, size);
+    range.last = range.to == size;
+    range.paged = paged;
+    if (before != nullptr) {
+      range.pages.before = before->read(from / kRangeBytes);
+      range.before = slice(old->entry.content, range.from, range.to);
+    }
+    jobs.push_back(job);
+    ++pending_jobs_;
+    TRY(context_.pipeline.submit(job));
+  }
+  pending.ranges = std::move(jobs);
+  return enqueue(std::move(pending));
+}
+
+Result<void> Archive::enqueue(Pending pending) {
+  const bool ready = pending_.empty() && pending.bundle == nullptr && pending.ranges.empty();
+  if (ready) return emit(std::move(pending));
+  pending_.push_back(std::move(pending));
+  if (pending_.size() >= kPendingMax) {
+    TRY(close_bundle());
+    return drain(kPendingMax / 2);
+  }
+  return pending_jobs_ > kPendingJobsMax ? drain(pending_.size() - 1) : Result<void>();
+}
+
+// Emits what is ready at the front, and waits until no more than `left_max` are left.
+Result<void> Archive::drain(std::size_t left_max) {
+  while (!pending_.empty()) {
+    Pending& front = pending_.front();
+    std::vector<std::shared_ptr<Job>> jobs = front.ranges;
+    if (front.bundle != nullptr) jobs.push_back(front.bundle);
+    for (const auto& job : jobs) {
+      if (pending_.size() <= left_max && (job == open_bundle_ || !context_.pipeline.done(*job))) return {};
+      if (job == open_bundle_) TRY(close_bundle());
+      TRY(context_.pipeline.wait(*job));
+    }
+    Pending ready = std::move(front);
+    pending_.pop_front();
+    const bool last_of_bundle = ready.bundle != nullptr && (pending_.empty() || pending_.front().bundle != ready.bundle);
+    pending_jobs_ -= ready.ranges.size() + (last_of_bundle ? 1 : 0);
+    TRY(emit(std::move(ready)));
+  }
+  return {};
+}
+
+// Takes the content from the finished jobs. False where the file could not be read: it is left out.
+bool Archive::collect_content(Pending& pending) {
+  model::Entry& entry = pending.entry;
+  std::vector<FileResult*> results;
+  if (pending.bundle != nullptr) results.push_back(&pending.bundle->members[pending.member].result);
+  for (const auto& job : pending.ranges) results.push_back(&job->range->result);
+  if (results.empty()) return true;
+  entry.content.clear();
+  entry.size_bytes = 0;
+  for (FileResult* result : results) {
+    if (result->error) {
+      // A file that vanished since it was listed is not part of this snapshot; anything else is a fault.
+      if (result->error->kind() != Errc::not_found) fail(entry.path, "read", *result->error);
+      return false;
+    }
+    entry.changed_while_read = entry.changed_while_read || result->changed;
+    entry.size_bytes += result->size_bytes;
+    for (const model::Extent& extent : result->content) append_extent(entry.content, extent);
+    if (result->changed && results.size() > 1 && result->size_bytes < kRangeBytes) break;  // it became shorter here
+  }
+  if (pending.bundle != nullptr && !entry.content.empty() && !entry.content.front().hole) {
+    const model::Extent& extent = entry.content.front();
+    std::uint32_t& total = bundle_totals_[extent.chunk];
+    total = std::max(total, static_cast<std::uint32_t>(extent.offset + extent.length));
+  }
+  return true;
+}
+
+void Archive::keep_page_hashes(const Pending& pending) {
+  if (pending.entry.attributes.type != model::FileType::regular || !is_paged(pending.entry.size_bytes)) return;
+  const std::uint64_t path = path_hash(context_.local, pending.entry.path);
+  if (pending.ranges.empty()) {
+    const auto old = old_pages_.find(path);
+    if (old != old_pages_.end()) pages_.emplace_back(*old);
+    return;
+  }
+  if (context_.spec.dry_run || !pending.ranges.front()->range->paged || pending.entry.changed_while_read) return;
+  const auto file = PageFile::create(context_.local, path, context_.transaction.id());
+  if (file == nullptr) return;
+  for (const auto& job : pending.ranges) file->write(job->range->from / kRangeBytes, job->range->pages.now);
+  pages_.emplace_back(path, context_.transaction.id());
+}
+
+void Archive::count(const Pending& pending) {
+  BackupReport& report = context_.report;
+  const bool same = pending.provenance.unchanged;
+  const model::Entry& entry = pending.entry;
+  switch (entry.attributes.type) {
+    case model::FileType::regular:
+      ++(same ? report.files_unmodified : pending.known ? report.files_changed : report.files_new);
+      ++report.total_files;
+      report.total_bytes += entry.size_bytes;
+      for (RootCount& root : roots_) root.now += below(entry.path, root.path) ? 1 : 0;
+      break;
+    case model::FileType::directory:
+      ++(same ? report.dirs_unmodified : pending.known ? report.dirs_changed : report.dirs_new);
+      break;
+    default:
+      ++report.others;
+  }
+  if (entry.changed_while_read) {
+    ++report.changed_while_read;
+    context_.observer.note(entry.path + " changed while it was read");
+  }
+  context_.observer.item(same ? "unchanged" : pending.known ? "changed" : "new", entry.path, entry.size_bytes);
+  context_.observer.progress({report.total_files, report.total_bytes, context_.previous.summary().files, 0,
+                              report.problems},
+                             entry.path);
+}
+
+Result<void> Archive::emit(Pending pending) {
+  if (!collect_content(pending)) return {};
+  keep_page_hashes(pending);
+  count(pending);
+  const model::Entry& entry = pending.entry;
+  if (entry.content.size() == 1 && entry.size_bytes <= kBundledFileBytesMax && !entry.content.front().hole) {
+    repo::LocalBundle& bundle = bundles_[entry.content.front().chunk];
+    bundle.live_bytes += static_cast<std::uint32_t>(entry.content.front().length);
+  }
+  return context_.tree.add(std::move(pending.entry), pending.stamp, std::move(pending.provenance), {});
+}
+
+void Archive::fail(std::string_view path, std::string_view during, const Error& error) {
+  ++context_.report.problems;
+  context_.report.partial = true;
+  context_.observer.problem(path, during, error);
+}
+
+Result<void> Archive::append_rest_of_previous() {
+  while (repo::LocalEntry* old = context_.previous.peek()) {
+    Pending pending;
+    pending.provenance = {context_.previous.leaf(), old->base, true};
+    pending.known = true;
+    pending.stamp = old->stamp;
+    pending.entry = std::move(old->entry);
+    context_.previous.pop();
+    TRY(emit(std::move(pending)));
+  }
+  return {};
+}
+
+std::vector<repo::LocalBundle> Archive::bundles() const {
+  std::vector<repo::LocalBundle> out;
+  for (const auto& [address, bundle] : bundles_) {
+    const auto total = bundle_totals_.find(address);
+    out.push_back({address, total == bundle_totals_.end() ? bundle.live_bytes : total->second, bundle.live_bytes});
+  }
+  return out;
+}
+
+std::string Archive::vanished_root() const {
+  for (const RootCount& root : roots_) {
+    if (root.before > 0 && root.now == 0) return "/" + root.path;
+  }
+  return "";
+}
+
+}  // namespace holdfast::flow

@@ -1,0 +1,90 @@
+// Archive: from the walk to the tree. Merges the source with the previous tree, has changed content stored by the
+// pipeline, and adds the entries to the new tree in order. Memory: a bounded window of entries that wait for their content.
+#pragma once
+
+#include <deque>
+
+#include "flow/backup.h"
+#include "flow/page_store.h"
+#include "flow/pipeline.h"
+#include "flow/previous.h"
+#include "repo/tree_writer.h"
+
+namespace holdfast::flow {
+
+class Archive {
+ public:
+  struct Context {
+    source::Source& source;
+    repo::Transaction& transaction;
+    const repo::LocalState& local;
+    Previous& previous;
+    Pipeline& pipeline;
+    repo::TreeWriter& tree;
+    const BackupSpec& spec;
+    Observer& observer;
+    StoreCounters& counters;
+    BackupReport& report;
+  };
+  explicit Archive(const Context& context);
+
+  // All items of the source. True where it came to the end; false where `stop` was requested: what was stored is in the tree, and
+  // after it what the previous tree had, so that a next run can go on from there.
+  Result<bool> run(std::stop_token stop);
+
+  // For the local copy.
+  std::vector<repo::LocalBundle> bundles() const;
+  const std::vector<std::pair<std::uint64_t, model::TransactionId>>& pages() const { return pages_; }
+  // A path of the source that had files last time and has none now; "" if none.
+  std::string vanished_root() const;
+  bool changed_anything() const { return changes_; }
+
+ private:
+  struct Pending {
+    model::Entry entry;
+    model::Stamp stamp;
+    repo::Provenance provenance;
+    std::shared_ptr<Job> bundle;
+    std::size_t member = 0;
+    std::vector<std::shared_ptr<Job>> ranges;
+    bool known = false;  // the previous tree has this path
+  };
+  struct RootCount {
+    std::string path;
+    std::uint64_t before = 0, now = 0;
+  };
+
+  Result<void> take(source::Item& item, std::stop_token stop);
+  repo::LocalEntry* match(const std::string& path);
+  bool unchanged(const repo::LocalEntry& old, const source::Item& item) const;
+  bool lies_in_sparse_bundle(const model::Entry& entry) const;
+  Result<void> queue_small(source::Item& item, Pending pending, bool fresh);
+  Result<void> queue_large(source::Item& item, Pending pending, const repo::LocalEntry* old);
+  Result<void> close_bundle();
+  bool bundle_ends(const model::Entry& entry) const;
+  Result<void> enqueue(Pending pending);
+  Result<void> drain(std::size_t left_max);
+  Result<void> emit(Pending pending);
+  bool collect_content(Pending& pending);
+  void keep_page_hashes(const Pending& pending);
+  void count(const Pending& pending);
+  void fail(std::string_view path, std::string_view during, const Error& error);
+  Result<void> append_rest_of_previous();
+
+  Context context_;
+  const repo::Repository& repository_;
+  model::Time racy_from_;
+  std::shared_ptr<Job> open_bundle_;
+  std::uint64_t open_bundle_bytes_ = 0;
+  std::deque<Pending> pending_;
+  std::size_t pending_jobs_ = 0;
+  bool changes_ = false;
+  std::map<model::Address, repo::LocalBundle> bundles_;   // live bytes of this tree
+  std::map<model::Address, std::uint32_t> bundle_totals_;  // as far as known
+  std::vector<model::Address> sparse_;                     // sorted
+  std::map<std::uint64_t, model::TransactionId> old_pages_;
+  std::vector<std::pair<std::uint64_t, model::TransactionId>> pages_;
+  std::vector<RootCount> roots_;
+};
+
+}  // namespace holdfast::flow

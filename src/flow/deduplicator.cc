@@ -1,0 +1,75 @@
+#include "flow/deduplicator.h"
+
+namespace holdfast::flow {
+
+namespace {
+
+// Places kept in memory for the present run, about 80 bytes each: 20 MiB. Beyond that the oldest knowledge comes from the
+// index only, after the next commit.
+constexpr std::size_t kPlacesPerShardMax = 16 * 1024;
+
+}  // namespace
+
+Deduplicator::Deduplicator(repo::Transaction& transaction, const repo::LocalState& local, const repo::History& history)
+    : transaction_(transaction), local_(local), history_(history) {}
+
+// Opens the index and adds what other writers committed since.
+void Deduplicator::open_index() {
+  if (local_.directory().empty()) return;
+  const repo::Repository& repository = transaction_.repository();
+  index_ = repo::Index::open(local_.directory() + "/index", local_.key().copy(), {}, repository.random());
+  for (const repo::Snapshot& snapshot : history_.commits) {
+    const model::TransactionId& id = snapshot.commit.transaction;
+    if (index_->covers(id)) continue;
+    const auto manifest = repository.read_manifest(id, {});
+    if (!manifest.ok()) continue;  // costs deduplication; check and prune will say more
+    auto addition = index_->addition();
+    for (const model::ManifestPack& pack : manifest.value().packs) {
+      for (std::uint32_t slot = 0; slot < pack.chunks.size(); ++slot) {
+        const model::ManifestChunk& chunk = pack.chunks[slot];
+        addition.put({model::short_id(chunk.id), {{id, pack.pack}, slot}, 0, chunk.plain_bytes});
+      }
+    }
+    addition.commit({&id, 1});
+  }
+  addition_.emplace(index_->addition());
+}
+
+std::optional<Place> Deduplicator::find(const model::ShortId& key) {
+  {
+    Shard& mine = shard(key);
+    const std::lock_guard lock(mine.mutex);
+    const auto at = mine.places.find(key);
+    if (at != mine.places.end()) return at->second;
+  }
+  std::call_once(opened_, [this] { open_index(); });
+  if (index_ == nullptr) return std::nullopt;
+  const auto record = index_->find(key);
+  if (!record || !transaction_.log().usable(record->address)) return std::nullopt;
+  return Place{record->address, record->offset, record->length};
+}
+
+void Deduplicator::remember(const model::ShortId& key, const Place& place) {
+  {
+    Shard& mine = shard(key);
+    const std::lock_guard lock(mine.mutex);
+    if (mine.places.size() >= kPlacesPerShardMax) mine.places.clear();
+    mine.places.insert_or_assign(key, place);
+  }
+  std::call_once(opened_, [this] { open_index(); });
+  const std::lock_guard lock(addition_mutex_);
+  if (addition_) addition_->put({key, place.chunk, place.offset, place.length});
+}
+
+void Deduplicator::committed(std::stop_token stop) {
+  const std::lock_guard lock(addition_mutex_);
+  if (!addition_) return;
+  const model::TransactionId id = transaction_.id();
+  addition_->commit({&id, 1}, stop);
+  addition_.reset();
+  const repo::LogState& log = transaction_.log();
+  index_->merge(repo::Index::Merge::due, [&](const model::PackId& pack) { return !log.generation(pack).has_value(); },
+                stop);
+}
+
+}  // namespace holdfast::flow

@@ -1,0 +1,184 @@
+#include "flow/page_range.h"
+
+#include "crypto/hash.h"
+
+namespace holdfast::flow {
+
+Result<void> Storer::store_by_pages(Range& range, source::Content& content, std::stop_token stop) {
+  return PageRange(*this, range, content).store(stop);
+}
+
+PageRange::PageRange(Storer& storer, Range& range, source::Content& content)
+    : storer_(storer), range_(range), content_(content), old_from_(range.from) {
+  range_.pages.now.assign((range.to - range.from) / kPageBytes, 0);
+  find_sparse();
+}
+
+// The old chunks whose known extent is less than half in use in this range: their pages are stored anew.
+void PageRange::find_sparse() {
+  struct Use {
+    std::uint64_t live = 0, end = 0;
+  };
+  std::map<model::Address, Use> uses;
+  for (const model::Extent& extent : range_.before) {
+    if (extent.hole) continue;
+    Use& use = uses[extent.chunk];
+    use.live += extent.length;
+    use.end = std::max(use.end, extent.offset + extent.length);
+  }
+  for (const auto& [chunk, use] : uses) {
+    if (use.live * 2 < use.end) sparse_.push_back(chunk);
+  }
+}
+
+Result<bool> PageRange::read_block(std::uint64_t from, std::size_t length) {
+  block_.resize(length);
+  const auto got = content_.read(from, block_);
+  if (!got.ok()) {
+    range_.result.error = got.error().copy();
+    return false;
+  }
+  if (got.value() < length) {
+    range_.result.changed = true;  // became shorter: what is missing reads as zeros
+    std::fill(block_.begin() + static_cast<std::ptrdiff_t>(got.value()), block_.end(), std::uint8_t{0});
+  }
+  return true;
+}
+
+Result<void> PageRange::store(std::stop_token stop) {
+  const auto runs = content_.data_runs(range_.from, range_.to);
+  if (!runs.ok()) {
+    range_.result.error = runs.error().copy();
+    return {};
+  }
+  auto run = runs.value().begin();
+  for (std::uint64_t from = range_.from; from < range_.to; from += kBlockBytes) {
+    if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
+    const std::uint64_t to = std::min<std::uint64_t>(from + kBlockBytes, range_.to);
+    while (run != runs.value().end() && run->second <= from) ++run;
+    const bool has_data = run != runs.value().end() && run->first < to;
+    if (!has_data) {
+      model::Extent hole;
+      hole.hole = true;
+      hole.length = to - from;
+      append_extent(content_out_, hole);
+      continue;
+    }
+    if (!TRY(read_block(from, static_cast<std::size_t>(to - from)))) return {};
+    hash_pages((from - range_.from) / kPageBytes, block_);
+    TRY(store_block(from, block_, stop));
+  }
+  TRY(flush_patch(stop));
+  range_.result.size_bytes = range_.to - range_.from;
+  for (const model::Extent& extent : content_out_) append_extent(range_.result.content, extent);
+  return {};
+}
+
+void PageRange::hash_pages(std::size_t first_page, Bytes block) {
+  for (std::size_t i = 0; i * kPageBytes < block.size(); ++i) {
+    const Bytes page = block.subspan(i * kPageBytes, kPageBytes);
+    std::uint64_t word = 0;
+    if (!all_zero(page)) {
+      const Hash hash = crypto::keyed_hash(storer_.repository_.member_id_key(), page);
+      std::memcpy(&word, hash.data(), sizeof word);
+      word = std::max<std::uint64_t>(word, 1);
+    }
+    range_.pages.now[first_page + i] = word;
+  }
+}
+
+// The old content of [from, to), which ascends from call to call.
+std::vector<model::Extent> PageRange::old_extents(std::uint64_t from, std::uint64_t to) {
+  std::vector<model::Extent> out;
+  const auto& before = range_.before;
+  while (old_at_ < before.size() && old_from_ + before[old_at_].length <= from) old_from_ += before[old_at_++].length;
+  std::uint64_t begins = old_from_;
+  for (std::size_t i = old_at_; i < before.size() && begins < to; begins += before[i++].length) {
+    const std::uint64_t first = std::max(begins, from);
+    const std::uint64_t last = std::min(begins + before[i].length, to);
+    if (first >= last) continue;
+    model::Extent piece = before[i];
+    piece.offset += first - begins;
+    piece.length = last - first;
+    out.push_back(piece);
+  }
+  return out;
+}
+
+Result<void> PageRange::store_block(std::uint64_t from, Bytes block, std::stop_token stop) {
+  const std::size_t first_page = (from - range_.from) / kPageBytes;
+  const std::size_t pages = block.size() / kPageBytes;
+  const auto& before = range_.pages.before;
+  if (before.size() >= first_page + pages) {
+    const std::vector<model::Extent> old = old_extents(from, from + block.size());
+    std::uint64_t covered = 0;
+    std::vector<bool> changed(pages);
+    for (std::size_t i = 0; i < pages; ++i) changed[i] = before[first_page + i] != range_.pages.now[first_page + i];
+    for (const model::Extent& extent : old) {
+      if (!extent.hole && std::find(sparse_.begin(), sparse_.end(), extent.chunk) != sparse_.end()) {
+        for (std::uint64_t at = covered; at < covered + extent.length; at += kPageBytes) changed[at / kPageBytes] = true;
+      }
+      covered += extent.length;
+    }
+    if (covered == block.size() && worth_patching(old, changed)) return patch(old, changed, block, stop);
+  }
+  append_extent(content_out_, TRY(storer_.store_data(block, stop)));
+  return {};
+}
+
+// A block is patched while at least half of it stays where it was.
+bool PageRange::worth_patching(const std::vector<model::Extent>& old, const std::vector<bool>& changed) const {
+  std::map<model::Address, std::size_t> stays;
+  std::size_t at = 0;
+  std::size_t most = 0;
+  for (const model::Extent& extent : old) {
+    for (std::uint64_t i = 0; i < extent.length / kPageBytes; ++i, ++at) {
+      if (!changed[at]) most = std::max(most, ++stays[extent.chunk]);
+    }
+  }
+  return most * 2 >= changed.size();
+}
+
+Result<void> PageRange::patch(const std::vector<model::Extent>& old, const std::vector<bool>& changed, Bytes block,
+                              std::stop_token stop) {
+  std::size_t page = 0;
+  for (const model::Extent& extent : old) {
+    for (std::uint64_t i = 0; i < extent.length / kPageBytes; ++i, ++page) {
+      model::Extent piece = extent;
+      piece.offset += i * kPageBytes;
+      piece.length = kPageBytes;
+      if (!changed[page]) {
+        append_extent(content_out_, piece);
+        continue;
+      }
+      const Bytes bytes = block.subspan(page * kPageBytes, kPageBytes);
+      piece = {};
+      piece.length = kPageBytes;
+      piece.hole = all_zero(bytes);
+      if (piece.hole) {
+        append_extent(content_out_, piece);
+        continue;
+      }
+      if (patch_.size() >= kBlockBytes) TRY(flush_patch(stop));
+      piece.offset = patch_.size();
+      append(patch_, bytes);
+      waiting_.push_back(content_out_.size());
+      content_out_.push_back(piece);
+    }
+  }
+  return {};
+}
+
+Result<void> PageRange::flush_patch(std::stop_token stop) {
+  if (patch_.empty()) return {};
+  const model::Extent stored = TRY(storer_.store_data(patch_, stop));
+  for (const std::size_t i : waiting_) {
+    content_out_[i].chunk = stored.chunk;
+    content_out_[i].id = stored.id;
+  }
+  patch_.clear();
+  waiting_.clear();
+  return {};
+}
+
+}  // namespace holdfast::flow

@@ -1,0 +1,110 @@
+#include "flow/pipeline.h"
+
+namespace holdfast::flow {
+
+namespace {
+
+// Jobs waiting for each thread: enough to keep it busy while the walk goes on.
+constexpr std::size_t kQueuedPerWorker = 8;
+
+}  // namespace
+
+Pipeline::Pipeline(unsigned workers, const StoreContext& context, std::stop_token stop)
+    : outer_(stop), context_(context), queue_max_(workers * kQueuedPerWorker), group_(stop) {
+  if (workers <= 1) {
+    inline_.emplace(context_);
+    return;
+  }
+  for (unsigned i = 0; i < workers; ++i) {
+    group_.spawn([this](std::stop_token inner) {
+      Result<void> result = work(inner);
+      if (!result.ok()) {
+        const std::lock_guard lock(mutex_);
+        failed_ = true;
+        changed_.notify_all();
+      }
+      return result;
+    });
+  }
+}
+
+Pipeline::~Pipeline() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
+  }
+  group_.stop();
+}
+
+Result<void> Pipeline::work(std::stop_token stop) {
+  Storer storer(context_);
+  for (;;) {
+    std::shared_ptr<Job> job;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, stop, [&] { return closed_ || !queue_.empty(); });
+      if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
+      if (queue_.empty()) break;
+      job = std::move(queue_.front());
+      queue_.pop_front();
+      changed_.notify_all();
+    }
+    TRY(storer.run(*job, stop));
+    const std::lock_guard lock(mutex_);
+    job->done = true;
+    changed_.notify_all();
+  }
+  return storer.finish(stop);
+}
+
+// The first storing thread's error, once one failed.
+Result<void> Pipeline::failure() {
+  group_.stop();
+  TRY(group_.wait());
+  return Error(Errc::stopped, "stopped");
+}
+
+Result<void> Pipeline::submit(const std::shared_ptr<Job>& job) {
+  if (inline_) {
+    TRY(inline_->run(*job, outer_));
+    job->done = true;
+    return {};
+  }
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, outer_, [&] { return failed_ || queue_.size() < queue_max_; });
+    if (!failed_ && !outer_.stop_requested()) {
+      queue_.push_back(job);
+      changed_.notify_all();
+      return {};
+    }
+  }
+  return failure();
+}
+
+bool Pipeline::done(const Job& job) {
+  const std::lock_guard lock(mutex_);
+  return job.done;
+}
+
+Result<void> Pipeline::wait(const Job& job) {
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, outer_, [&] { return failed_ || job.done; });
+    if (job.done) return {};
+  }
+  return failure();
+}
+
+Result<void> Pipeline::finish() {
+  if (inline_) return inline_->finish(outer_);
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    changed_.notify_all();
+  }
+  return group_.wait();
+}
+
+}  // namespace holdfast::flow

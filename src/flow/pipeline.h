@@ -1,0 +1,41 @@
+// Pipeline: gives jobs to storing threads, in order, with a bound on what is under way; and waits for them. With one
+// worker the work is done on the calling thread, so that a simulation is deterministic.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+
+#include "base/task_group.h"
+#include "flow/storer.h"
+
+namespace holdfast::flow {
+
+class Pipeline {
+ public:
+  Pipeline(unsigned workers, const StoreContext& context, std::stop_token stop);
+  ~Pipeline();
+
+  // Waits for room. An error is that of a storing thread, or `stopped`.
+  Result<void> submit(const std::shared_ptr<Job>& job);
+  Result<void> wait(const Job& job);
+  bool done(const Job& job);
+  // Lets the threads end what is queued, puts their packs, and joins them.
+  Result<void> finish();
+
+ private:
+  Result<void> work(std::stop_token stop);
+  Result<void> failure();
+
+  std::stop_token outer_;
+  const StoreContext context_;
+  std::optional<Storer> inline_;  // where there is one worker
+  std::size_t queue_max_;
+  std::mutex mutex_;  // guards what follows, and Job::done
+  std::condition_variable_any changed_;
+  std::deque<std::shared_ptr<Job>> queue_;
+  bool closed_ = false;
+  bool failed_ = false;
+  TaskGroup group_;
+};
+
+}  // namespace holdfast::flow

@@ -1,0 +1,33 @@
+// Previous: the last tree of a series, as a sorted stream to merge the walk with, if it may be built upon.
+#pragma once
+
+#include "repo/local_tree.h"
+#include "repo/transaction.h"
+
+namespace holdfast::flow {
+
+class Previous {
+ public:
+  // Looks at `file`, the local copy. What it says is used only if its snapshot is committed, not forgotten, and nothing of
+  // it is condemned in the transaction's view (decision 2, W3); otherwise this is empty, and all is read again.
+  static Result<Previous> open(const std::string& file, const repo::Transaction& transaction, const repo::LocalState& local,
+                               const repo::History& history, std::stop_token stop);
+
+  // The commit that the tree belongs to; null where there is none.
+  const repo::Snapshot* snapshot() const { return snapshot_; }
+  const repo::LocalSummary& summary() const { return summary_; }
+
+  // The entry at the cursor; null at the end.
+  repo::LocalEntry* peek();
+  const std::shared_ptr<const repo::LeafOrigin>& leaf() const { return leaf_.origin; }
+  void pop() { ++at_; }
+
+ private:
+  const repo::Snapshot* snapshot_ = nullptr;
+  repo::LocalSummary summary_;
+  std::unique_ptr<repo::LocalTreeReader> reader_;
+  repo::LocalLeaf leaf_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace holdfast::flow
