@@ -75,7 +75,9 @@ const Limits kSmall[] = {
     {.size_min = 1, .size_average = 8, .size_max = 8},
     {.size_min = 64, .size_average = 64, .size_max = 64},
     {.size_min = 100, .size_average = 1024, .size_max = 5000},
+    // Long enough for the lanes, with hits in each of them.
     {.size_min = 512, .size_average = 16384, .size_max = 65536},
+    {.size_min = 40, .size_average = 65536, .size_max = 200'000},
 };
 
 // Noise, runs, repeats, few symbols, counters: what rolling hashes get wrong.
