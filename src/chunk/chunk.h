@@ -1,12 +1,12 @@
 // Where chunks end. Pure: the same bytes under the same key give the same cuts, however they are windowed.
 //
 // Content-defined: a keyed Gear rolling hash (256 random 64-bit words, expanded from a key by BLAKE3) with
-// FastCDC's normalised chunking, level 2 (Xia et al., USENIX ATC 2016 and TPDS 2020): no cut before size_min, a
-// stricter mask before size_average, a laxer one from there, a forced cut at size_max.
+// FastCDC's normalised chunking, level 2 (Xia et al., USENIX ATC 2016 and TPDS 2020): no cut before size_min,
+// a stricter mask before size_average, a laxer one from there, a forced cut at size_max.
 //
-// Exactly: H(p) = the sum over j = 0…min(p, 64)-1 of table[byte p-1-j] · 2^j modulo 2^64, the Gear hash of the
-// last 64 bytes of the first p of the chunk. With a = log2(size_average), the chunk's length is the smallest p
-// with size_min ≤ p < size_max for which the highest b bits of H(p) are all zero, b = a + 2 while
+// Exactly: H(p) = the sum over j = 0…min(p, 64)-1 of table[byte p-1-j] · 2^j modulo 2^64, the Gear hash of
+// the last 64 bytes of the first p of the chunk. With a = log2(size_average), the chunk's length is the
+// smallest p with size_min ≤ p < size_max for which the highest b bits of H(p) are all zero, b = a + 2 while
 // p < size_average and b = a - 2 from p = size_average on; else size_max; or all that is left, where that is
 // shorter. (FastCDC scatters its mask's bits; here the highest bits each depend on all of the 64 bytes.)
 // Specified in docs/format/chunking.md.

@@ -10,8 +10,8 @@
 namespace holdfast::compress {
 
 // True where samples of the data look like noise (byte entropy above 7.8 bits in every one of a few
-// 4 KiB samples): compressed or encrypted already. Cheap: reads at most 16 KiB. A guess: repeats farther apart
-// than a sample are missed. False below 4 KiB.
+// 4 KiB samples): compressed or encrypted already. Cheap: reads at most 16 KiB. A guess: repeats farther
+// apart than a sample are missed. False below 4 KiB.
 bool looks_incompressible(Bytes data);
 
 class Compressor {

@@ -11,9 +11,7 @@ void init_keyed(blake3_hasher& hasher, const Key& key) {
   blake3_hasher_init_keyed(&hasher, key.bytes().data());
 }
 
-void update(blake3_hasher& hasher, Bytes data) {
-  blake3_hasher_update(&hasher, data.data(), data.size());
-}
+void update(blake3_hasher& hasher, Bytes data) { blake3_hasher_update(&hasher, data.data(), data.size()); }
 
 void finish(const blake3_hasher& hasher, MutableBytes out) {
   blake3_hasher_finalize(&hasher, out.data(), out.size());

@@ -23,8 +23,8 @@ Buffer expand(const Key& key, Bytes data, std::size_t length);
 // Incremental. finish() does not disturb it: more may follow.
 class Hasher {
  public:
-  Hasher();                          // plain
-  explicit Hasher(const Key& key);   // keyed
+  Hasher();                         // plain
+  explicit Hasher(const Key& key);  // keyed
   ~Hasher();
   Hasher(Hasher&&) noexcept;
   Hasher& operator=(Hasher&&) noexcept;

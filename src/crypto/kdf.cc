@@ -48,7 +48,8 @@ Result<Key> argon2id(Bytes password, const std::array<std::uint8_t, 16>& salt, A
 
 Result<Buffer> hkdf_sha256(Bytes key, Bytes salt, Bytes info, std::size_t length) {
   if (key.empty() || length > 255 * 32) {
-    return Error(Errc::unsupported, fmt::format("HKDF-SHA256 of {} bytes from a key of {}", length, key.size()));
+    return Error(Errc::unsupported,
+                 fmt::format("HKDF-SHA256 of {} bytes from a key of {}", length, key.size()));
   }
   Buffer out(length);
   if (length == 0) return out;

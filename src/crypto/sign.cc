@@ -46,9 +46,8 @@ Signature sign(const Key& seed, Bytes message) {
 }
 
 bool verify(const PublicKey& public_key, Bytes message, const Signature& signature) {
-  const Pkey key(
-      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, public_key.data(), public_key.size()),
-      EVP_PKEY_free);
+  const Pkey key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, public_key.data(), public_key.size()),
+                 EVP_PKEY_free);
   HF_ASSERT(key != nullptr);  // checks the length alone; a point that is none fails below
   const auto context = digest_context();
   HF_ASSERT(EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1);
@@ -63,7 +62,7 @@ PublicKey x25519_public(const Key& secret) { return public_of(EVP_PKEY_X25519, s
 Result<Key> x25519(const Key& secret, const PublicKey& peer) {
   const auto own = private_key(EVP_PKEY_X25519, secret);
   const Pkey other(EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, nullptr, peer.data(), peer.size()),
-                          EVP_PKEY_free);
+                   EVP_PKEY_free);
   HF_ASSERT(other != nullptr);
   const std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)> context(
       EVP_PKEY_CTX_new(own.get(), nullptr), EVP_PKEY_CTX_free);

@@ -13,8 +13,8 @@ class Matrix {
  public:
   Matrix(std::size_t rows, std::size_t columns, Bytes coefficients);
 
-  // sums[r] += coefficient(r, column) · frame, for each r below sums.size() ≤ rows. Best where sums stay in the
-  // cache from call to call.
+  // sums[r] += coefficient(r, column) · frame, for each r below sums.size() ≤ rows. Best where sums stay in
+  // the cache from call to call.
   void add(std::size_t column, Bytes frame, std::span<std::uint8_t* const> sums) const;
 
   std::size_t columns() const { return columns_; }

@@ -1,11 +1,11 @@
 // Reed–Solomon parity over GF(2^8) with a Cauchy matrix (ISA-L), for the frames of a pack. n data frames lie
 // in S stripes: frame f is in stripe f mod S at position d = f div S (0…123). Each stripe has m parity
-// frames (1…4), so any m lost frames of a stripe, data or parity, can be computed from the others. S is at least
-// ceil(n / 124) and is stored with the pack: a writer that streams fixes S before it knows n.
-// The field is modulo x^8 + x^4 + x^3 + x^2 + 1 (0x11d). Parity p of a stripe is the sum over d of
-// coefficient(p, d) · frame at d, coefficient = inverse((124 + p) xor d), whatever the stripe's true length:
-// missing positions count as zero frames. Specified in docs/format/pack.md.
-// Pure; an Accumulator belongs to one thread. All frames and parities of one call are of one size.
+// frames (1…4), so any m lost frames of a stripe, data or parity, can be computed from the others. S is at
+// least ceil(n / 124) and is stored with the pack: a writer that streams fixes S before it knows n. The field
+// is modulo x^8 + x^4 + x^3 + x^2 + 1 (0x11d). Parity p of a stripe is the sum over d of coefficient(p, d) ·
+// frame at d, coefficient = inverse((124 + p) xor d), whatever the stripe's true length: missing positions
+// count as zero frames. Specified in docs/format/pack.md. Pure; an Accumulator belongs to one thread. All
+// frames and parities of one call are of one size.
 #pragma once
 
 #include <span>
@@ -59,8 +59,8 @@ class Accumulator {
 };
 
 // Recomputes lost frames in place. `frames` are the n data frames followed by the parity frames (stripe by
-// stripe: index n + s * m + p); `lost[i]` says which are unknown. `layout` must fit. Errc::damaged where any stripe
-// lacks more than it has parity for; frames then are unchanged.
+// stripe: index n + s * m + p); `lost[i]` says which are unknown. `layout` must fit. Errc::damaged where any
+// stripe lacks more than it has parity for; frames then are unchanged.
 Result<void> repair(std::span<const MutableBytes> frames, const std::vector<bool>& lost,
                     std::uint32_t data_frames, const Layout& layout);
 

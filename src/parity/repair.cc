@@ -32,8 +32,9 @@ Stripe stripe_of(std::span<const MutableBytes> frames, const std::vector<bool>& 
   return stripe;
 }
 
-// The inverse of the e × e part of the generator that joins the lost data to the parity rows `rows`. Any square
-// part of a Cauchy matrix has one. Solving this alone spares the inversion of a 124 × 124 matrix, 10 ms each.
+// The inverse of the e × e part of the generator that joins the lost data to the parity rows `rows`. Any
+// square part of a Cauchy matrix has one. Solving this alone spares the inversion of a 124 × 124 matrix, 10
+// ms each.
 Buffer inverse_of_part(std::span<const unsigned> rows, std::span<const unsigned> lost) {
   Buffer part;
   for (unsigned p : rows) {

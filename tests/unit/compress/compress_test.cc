@@ -40,6 +40,9 @@ void expect_damaged(Decompressor& decompressor, Bytes frame, std::size_t size) {
   EXPECT_EQ(done.error().kind(), Errc::damaged);
 }
 
+// RFC 8878 §3.1.2, of no bytes.
+constexpr std::uint8_t kSkippable[] = {0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0};
+
 TEST(Compress, comes_back_at_every_level) {
   Compressor compressor;
   Decompressor decompressor;
@@ -103,14 +106,15 @@ TEST(Decompress, wants_exactly_one_frame_of_exactly_that_size) {
   append(twice, frame);
   expect_damaged(decompressor, twice, data.size() * 2);
   expect_damaged(decompressor, twice, data.size());
+  Buffer followed = frame;  // by a skippable frame, which zstd alone would pass over
+  append(followed, kSkippable);
+  expect_damaged(decompressor, followed, data.size());
   EXPECT_EQ(opened(decompressor, frame, data.size()), data);
 }
 
 TEST(Decompress, refuses_foreign_frames) {
   Decompressor decompressor;
-  // A skippable frame of no bytes, which zstd alone takes for empty content.
-  const std::uint8_t skippable[] = {0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0};
-  expect_damaged(decompressor, skippable, 0);
+  expect_damaged(decompressor, kSkippable, 0);  // zstd alone takes it for empty content
   // A frame that does not tell its size.
   const Buffer data = text(1000, 7);
   Buffer frame(ZSTD_compressBound(data.size()));

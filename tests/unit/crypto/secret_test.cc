@@ -37,9 +37,7 @@ TEST(Secret, compares_lengths_and_bytes) {
   EXPECT_TRUE(equal(as_bytes("abc"), as_bytes("abc")));
 }
 
-TEST(SecretDeathTest, refuses_another_length) {
-  EXPECT_DEATH(Key(as_bytes("short")), "size");
-}
+TEST(SecretDeathTest, refuses_another_length) { EXPECT_DEATH(Key(as_bytes("short")), "size"); }
 
 }  // namespace
 }  // namespace holdfast::crypto
