@@ -72,14 +72,15 @@ class Rule {
   std::optional<std::int64_t> seen_;
 };
 
-// The time that --keep-within counts from: the newest snapshot that is not from the future.
+// The time that --keep-within counts from: the newest snapshot that is not from the future. Are all, then the oldest:
+// it keeps every one.
 CivilTime newest_time(std::span<const SnapshotFacts> snapshots, const std::vector<Verdict>& newest_first,
                       std::int64_t now_seconds) {
   for (const Verdict& verdict : newest_first) {
     const SnapshotFacts& snapshot = snapshots[verdict.snapshot];
     if (snapshot.seconds <= now_seconds) return snapshot.local;
   }
-  return snapshots[newest_first.front().snapshot].local;
+  return snapshots[newest_first.back().snapshot].local;
 }
 
 // A policy must not leave a group without anything good to restore; nor, where nothing is good, without anything.

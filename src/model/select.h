@@ -37,9 +37,9 @@ std::string to_string(const TagList& tags);
 bool has_tags(const SnapshotFacts& snapshot, const TagList& wanted);
 
 struct Filter {
-  std::vector<std::string> hosts;  // one of these; none: any
-  std::vector<std::string> paths;  // all of these
-  std::vector<TagList> tags;       // one of these lists in full; none: any
+  std::vector<std::string> hosts{};  // one of these; none: any
+  std::vector<std::string> paths{};  // all of these
+  std::vector<TagList> tags{};       // one of these lists in full; none: any
 };
 
 bool matches(const SnapshotFacts& snapshot, const Filter& filter);
