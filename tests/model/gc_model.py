@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Explicit-state model check of commit and garbage collection: docs/decisions/0002-garbage-collection.md.
 
-gc_scenarios.py has the small repositories to start from, gc_protocol.py what everybody may do next and what must hold.
-This searches every order of single steps. Each rule of the protocol can be switched off (a "mutant"), and the search
-must then find a snapshot lost: a rule whose mutant survives is superfluous, or is not covered.
+gc_scenarios.py has the small repositories to start from, gc_protocol.py what everybody may do next and what
+must hold. This searches every order of single steps. Each rule of the protocol can be switched off (a
+"mutant"), and the search must then find a snapshot lost: a rule whose mutant survives is superfluous, or is
+not covered.
 
     gc_model.py --quick          the small scenarios and every mutant (seconds)
-    gc_model.py --full           also large scenarios, longer logs and more collectors (many minutes, gigabytes)
+    gc_model.py --full           also large scenarios, longer logs, more collectors (many minutes)
     gc_model.py NAME [MUTANT]    one scenario, with a trace where a snapshot is lost
 """
 import sys
@@ -21,7 +22,7 @@ STATES_MAX = 60_000_000
 def search(protocol, states_max=STATES_MAX):
     """Breadth first: the number of states, what was reached, and a shortest path to a violation or None.
 
-    States are remembered by their 64-bit hash: with 10⁷ states, one is overlooked with a probability of about 10⁻⁶.
+    States are remembered by their 64-bit hash: of 10⁷, one is overlooked with a probability of about 10⁻⁶.
     """
     first = protocol.start()
     came = {hash(first): None}
@@ -79,8 +80,8 @@ def check(scenario, mutant='', verbose=False):
     what = f'  without {mutant}' if mutant else scenario.name
     found = f'{trouble[0]} after {len(trouble[1]) - 1} steps' if trouble else 'nothing lost'
     never = f', never reached: {", ".join(missing)}' if missing else ''
-    print(f'{"ok  " if good else "FAIL"} {what}: {found}{never}, {states} states, {time.monotonic() - began:.1f} s',
-          flush=True)
+    took = time.monotonic() - began
+    print(f'{"ok  " if good else "FAIL"} {what}: {found}{never}, {states} states, {took:.1f} s', flush=True)
     if trouble and verbose:
         show(trouble[1])
     return good

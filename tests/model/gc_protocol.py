@@ -1,9 +1,10 @@
 """The protocol of docs/decisions/0002-garbage-collection.md as single steps: W, G, A and R are its rules.
 
-One operation on the store is one step. LIST and the mark go over the transactions that were undecided at the start one
-by one; those decided at the start don't change but by retirement. A crash of a collector is a step back to `idle` from
-anywhere; a crash of a writer is a writer that takes no more steps, which every prefix of a run covers. Reading the log
-to its head is one step: entries are never changed, and the head is where the next one was not found.
+One operation on the store is one step. LIST and the mark go over the transactions that were undecided at the
+start one by one; those decided at the start don't change but by retirement. A crash of a collector is a step
+back to `idle` from anywhere; a crash of a writer is a writer that takes no more steps, which every prefix of
+a run covers. Reading the log to its head is one step: entries are never changed, and the head is where the next
+one was not found.
 """
 from functools import lru_cache
 from typing import NamedTuple
@@ -76,7 +77,7 @@ class Protocol:
             if st.damaged in (0, 1 << d):
                 yield st._replace(damaged=st.damaged ^ 1 << d)
 
-    # -- what the log means ----------------------------------------------------------------------------------
+    # -- what the log means ------------------------------------------------------------------------------
 
     def fold(self, log, skip=-1):
         forgotten = abandoned = retired = 0
@@ -101,7 +102,8 @@ class Protocol:
                     retired |= at % 2 << x
                     have[x] &= 0 if at % 2 else rest[1]
                     generation[x] = rest[2] if have[x] else -1
-        return View(forgotten, abandoned, tuple(condemned), tuple(kept), tuple(have), tuple(generation), retired)
+        return View(forgotten, abandoned, tuple(condemned), tuple(kept), tuple(have), tuple(generation),
+                    retired)
 
     def live(self, commits, view):
         """Commits that pin what they refer to: snapshots, and checkpoints that nothing has superseded."""
@@ -122,7 +124,7 @@ class Protocol:
         return sum(run for run in self.s.runs if run >> x & 1) & ((1 << x) - 1)
 
     def unreadable(self, st):
-        """Transactions with an unreadable fate, those with unreadable pages, and an unreadable log entry or -1."""
+        """Transactions with an unreadable fate, with unreadable pages, and an unreadable log entry or -1."""
         fates = refs = 0
         entry = -1
         for d in bits(st.damaged):
@@ -134,14 +136,15 @@ class Protocol:
         return fates, refs, entry
 
     def observed(self, st, commits):
-        """(commits, their references, the unreadable log entry) as a collector reads them; None: it refuses (G0)."""
+        """G0: (commits, their references, the unreadable log entry) as a collector reads them; or None."""
         fates, refs, entry = self.unreadable(st)
         if (fates and self.mutant != 'fate_taken_as_absent' or refs and self.mutant != 'refs_taken_as_empty'
                 or entry >= 0 and self.mutant != 'log_entry_skipped'):
             return None
-        return commits & ~fates, tuple((0, 0) if refs >> x & 1 else r for x, r in enumerate(st.refs)), entry
+        seen = tuple((0, 0) if refs >> x & 1 else r for x, r in enumerate(st.refs))
+        return commits & ~fates, seen, entry
 
-    # -- writers -----------------------------------------------------------------------------------------------
+    # -- writers -------------------------------------------------------------------------------------------
 
     def usable(self, view, slot=-1, owner=-1):
         """W3: may a transaction with this view of the log refer to that slot, or to a page of that owner?"""
@@ -207,7 +210,7 @@ class Protocol:
                     yield go('done', len(names), -1, -1, -1, 0, told=st.told | bit)
 
     def choose(self, st, x, view, stored, go):
-        """W3: the slot that holds the writer's one chunk, and the page that says so; new ones are put first."""
+        """W3: the slot with the writer's one chunk, and the page that says so; new ones are put first."""
         slots = {slot for slot in bits(self.s.dedup) if self.usable(view, slot) and self.was_there(st, slot)}
         if stored >= 0 and self.was_there(st, stored):
             if self.usable(view, stored) or self.mutant == 'memory_trusted':
@@ -227,7 +230,7 @@ class Protocol:
         """An index knows only what was once uploaded; whether it still is there it does not know."""
         return st.packs[slot // 2] or self.view(st.log).generation[slot // 2]
 
-    # -- collectors --------------------------------------------------------------------------------------------
+    # -- collectors ----------------------------------------------------------------------------------------
 
     def collectors(self, st):
         done = set()
@@ -345,7 +348,7 @@ class Protocol:
             yield go('delete', item, c, head, -1, 0, kept)
 
     def relocate(self, st, local, go):
-        """G7: the object of generation c + 1, whose content follows from entry c, before the DELETE that names it."""
+        """G7: the object of generation c + 1, whose content follows from entry c, before its DELETE."""
         pc, item, c, head, _, _, kept = local
         x = item // 2
         view = self.view(st.log[:head])
@@ -371,7 +374,7 @@ class Protocol:
                         found.add((kind, x, -1))
                 c = -1 if self.mutant == 'awaited_swept' else view.condemned[2 * x]
                 for generation, _ in st.packs[x]:
-                    born = generation <= head or self.mutant == 'unborn_swept'  # else its CONDEMN is not in view
+                    born = generation <= head or self.mutant == 'unborn_swept'  # CONDEMN in view
                     awaited = c >= 0 and generation == c + 1
                     if born and not awaited and generation != view.generation[x]:
                         found.add(('p', x, generation))
@@ -387,7 +390,7 @@ class Protocol:
             return go(pages=st.pages & keep)
         return go(commits=st.commits & keep, aborts=st.aborts & keep)
 
-    # -- the others --------------------------------------------------------------------------------------------
+    # -- the others ----------------------------------------------------------------------------------------
 
     def administrator(self, st):
         """A1 to A3. Checked and appended on one view, by compare-and-swap: one step."""
@@ -426,7 +429,7 @@ class Protocol:
             again = generation != present and self.mutant != 'reader_gives_up'
             yield st._replace(reader=('look' if again else 'failed', -1))
 
-    # -- what must hold ----------------------------------------------------------------------------------------
+    # -- what must hold ------------------------------------------------------------------------------------
 
     def wrong(self, st):
         """What is wrong with this state, or None."""
