@@ -5,6 +5,7 @@
 #include <stop_token>
 #include <string>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "cli/environment.h"
 
