@@ -68,7 +68,7 @@ Result<std::shared_ptr<IndexSegment>> IndexSegment::open(Fd file, const std::str
   const auto file_bytes = static_cast<std::uint64_t>(status.st_size);
   Buffer header_bytes(kSegmentHeaderBytes);
   TRY(read_at(file.get(), 0, header_bytes));
-  const SegmentHeader header = TRY(decode_header(header_bytes));
+  const SegmentHeader header = TRY(decode_segment_header(header_bytes));
   if (segment_name(header.salt) != name) return damage("segment under a wrong name");
   if (header.tables_bytes < crypto::kTagBytes || header.tables_bytes > file_bytes ||
       header.tables_at > file_bytes - header.tables_bytes) {
