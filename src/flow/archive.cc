@@ -239,7 +239,7 @@ Result<void> Archive::drain(std::size_t left_max) {
     }
     Pending ready = std::move(front);
     pending_.pop_front();
-    const bool last_of_bundle = ready.bundle != nullptr && (pending_.empty() || pending_.front().bundle != ready.bundle);
+    const bool last_of_bundle = ready.bundle != nullptr && ready.member + 1 == ready.bundle->members.size();
     pending_jobs_ -= ready.ranges.size() + (last_of_bundle ? 1 : 0);
     TRY(emit(std::move(ready)));
   }
