@@ -119,8 +119,8 @@ def check_banned(file):
         if not any_match(file.path, where) or any_match(file.path, doors):
             continue
         for match in re.finditer(pattern, file.code):
-            word = match.group().strip()
-            yield file.find(source.line_of(file.code, match.start()), rule, f"'{word}' is banned here: {instead}")
+            line = source.line_of(file.code, match.start())
+            yield file.find(line, rule, f"'{match.group().strip()}' is banned here: {instead}")
 
 
 def closing(code, opening):
@@ -179,7 +179,7 @@ def check_sizes(file):
     if limit and file.path in tables.LONG_FILES:
         limit = tables.FILE_LINES_HARD
     if limit and any_match(file.path, CODE_FILES) and len(file.lines) > limit:
-        yield file.find(limit + 1, "lines", f"{len(file.lines)} lines; at most {limit}: cut where the ideas part")
+        yield file.find(limit + 1, "lines", f"{len(file.lines)} lines; at most {limit}: cut where ideas part")
     for line, count in source.functions(source.without_preprocessor(file.code)):
         if file.path.startswith("src/") and count > tables.FUNCTION_LINES:
             yield file.find(line, "function", f"{count} lines; at most {tables.FUNCTION_LINES}")
@@ -210,7 +210,7 @@ def check_links(file, paths):
 
 
 def check_leftovers(paths):
-    rooms = [os.path.dirname(path) for path in paths if path.endswith(".cc") and not path.endswith("/main.cc")]
+    rooms = [os.path.dirname(p) for p in paths if p.endswith(".cc") and not p.endswith("/main.cc")]
     for path in paths:
         if path.endswith("/placeholder.cc") and rooms.count(os.path.dirname(path)) > 1:
             yield Finding(path, 1, "leftover", "the room has files now; remove it")

@@ -23,7 +23,7 @@ holdfast_room(repo NEEDS base crypto
 """,
     "src/base/a.h": "// A thing.\n#pragma once\n\n#include <vector>\n\nnamespace holdfast {}\n",
     "src/repo/a.h": "// A thing.\n#pragma once\n\nnamespace holdfast::repo {}\n",
-    "src/repo/a.cc": '#include "repo/a.h"\n#include <fmt/core.h>\n#include <sys/stat.h>\n#include "base/a.h"\n',
+    "src/repo/a.cc": '#include "repo/a.h"\n#include <fmt/core.h>\n#include <poll.h>\n#include "base/a.h"\n',
     "README.md": "See [a](src/repo/a.h) and [folder](src/).\n",
 }
 
@@ -49,7 +49,8 @@ WRONG = {
         {"src/CMakeLists.txt": CLEAN["src/CMakeLists.txt"] + "holdfast_room(flow NEEDS repo)\n"},
         {"src/CMakeLists.txt": CLEAN["src/CMakeLists.txt"] + "holdfast_room(flow NEEDS nowhere)\n"},
     ],
-    "include": [{"src/repo/b.cc": '#include "repo/gone.h"\n'}, {"tests/unit/b.cc": '#include "repo/gone.h"\n'}],
+    "include": [{"src/repo/b.cc": '#include "repo/gone.h"\n'},
+                {"tests/unit/b.cc": '#include "repo/gone.h"\n'}],
     "third-party": [
         {"src/repo/b.cc": "#include <sodium.h>\n"},
         {"src/crypto/b.h": "// B.\n#pragma once\n#include <openssl/evp.h>\n"},
@@ -57,7 +58,8 @@ WRONG = {
         {"src/repo/b.cc": "#include <iostream>\n"},
         {"src/repo/b.cc": "#include <boost/any.hpp>\n"},
     ],
-    "clock": [in_function("auto t = std::chrono::system_clock::now();"), in_function("auto t = ::time(nullptr);"),
+    "clock": [in_function("auto t = std::chrono::system_clock::now();"),
+              in_function("auto t = ::time(nullptr);"),
               {"tests/unit/b.cc": "long t = time(0);\n"}],
     "sleep": [in_function("std::this_thread::sleep_for(d);"), in_function("usleep(5);")],
     "random": [in_function("int r = rand();"), in_function("std::mt19937 r(1);"),
