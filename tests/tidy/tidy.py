@@ -94,8 +94,8 @@ def check_own_include(file, line, target, rooms, paths):
 def check_system_include(file, line, target):
     for prefix, places in tables.THIRD_PARTY.items():
         if target.startswith(prefix):
-            if not any_match(file.path, places):
-                yield file.find(line, "third-party", f"<{target}> may stand in {', '.join(places)} only")
+            if not any_match(file.path, places + ["tests/*"]):
+                yield file.find(line, "third-party", f"<{target}> belongs into {', '.join(places)} or tests")
             return
     if target in tables.STANDARD_BANNED:
         if not any_match(file.path, tables.STANDARD_BANNED[target]):

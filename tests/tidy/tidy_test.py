@@ -103,7 +103,7 @@ RIGHT = [
     {"src/base/clock.cc": "long f() { return std::chrono::system_clock::now().count(); }\n"},
     {"src/base/task_group.cc": "std::thread t(g);\n"},
     {"src/cli/b.cc": 'auto h = getenv("HOME");\n'},
-    {"tests/unit/b.cc": "std::mt19937 r(1);\n"},
+    {"tests/unit/b.cc": "#include <zstd.h>\nstd::mt19937 r(1);\nauto b = random(5);\n"},
     {"src/crypto/b.cc": "#include <sodium.h>\n"},
     {"src/repo/main.cc": ""},
     in_function('auto x = TRY(g());\n  TRY(h());\n  x.y = TRY_AS(h(), a + "(");'),
