@@ -49,8 +49,8 @@ BANNED = [
      ["src/base/clock.cc", "bench/parts/*"], CODE, "take a Clock"),
     ("sleep", r"\bsleep_(for|until)\b|(?<![\w.>])(::)?(u|nano)?sleep\s*\(",
      ["src/base/clock.cc"], CODE, "take a Clock and a stop_token"),
-    ("random", r"(?<![\w.>])(std::|::)?s?rand\s*\(|(?<!\w)::s?random\s*\(|\brandom_device\b|\bgetrandom\s*\(|\barc4random"
-               r"|\bRAND_(priv_)?bytes\b|\brandombytes_",
+    ("random", r"(?<![\w.>])(std::|::)?s?rand\s*\(|(?<!\w)::s?random\s*\(|\brandom_device\b"
+               r"|\bgetrandom\s*\(|\barc4random|\bRAND_(priv_)?bytes\b|\brandombytes_",
      ["src/base/random.cc"], CODE, "take a Random; a test seeds its own generator"),
     ("random", r"\bmt19937|\bdefault_random_engine\b", [], SRC, "take a Random"),
     ("thread", r"\bstd::j?thread\b(?!::(id|hardware_concurrency))|\bstd::async\b|\bpthread_create\b"
