@@ -5,7 +5,7 @@ install(FILES README.md DESTINATION ${doc_dir})
 install(DIRECTORY docs/format DESTINATION ${doc_dir})
 
 # holdfast_generated(PATH COMMAND argument ...): installs what the program prints for these arguments as PATH,
-# or nothing where it fails (the test `package` tells).
+# or nothing where it fails (the test debian_package tells).
 set(generated_dir ${CMAKE_BINARY_DIR}/generated)
 set(generated)
 function(holdfast_generated path)
@@ -45,7 +45,7 @@ set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 include(CPack)
 
 if(HOLDFAST_TESTS AND NOT HOLDFAST_SANITIZE)
-  add_test(NAME package COMMAND ${CMAKE_COMMAND} -DBUILD=${CMAKE_BINARY_DIR}
+  add_test(NAME debian_package COMMAND ${CMAKE_COMMAND} -DBUILD=${CMAKE_BINARY_DIR}
     -P ${CMAKE_CURRENT_SOURCE_DIR}/tests/system/package.cmake)
-  set_tests_properties(package PROPERTIES LABELS package TIMEOUT 120 SKIP_REGULAR_EXPRESSION "^skipped:")
+  set_tests_properties(debian_package PROPERTIES LABELS package TIMEOUT 120 SKIP_REGULAR_EXPRESSION "^skipped:")
 endif()

@@ -81,8 +81,8 @@ def check_levels(file, rooms):
 
 def check_own_include(file, line, target, rooms, paths):
     if not file.path.startswith("src/"):
-        if f"src/{target}" not in paths and target not in paths:
-            yield file.find(line, "include", f'no such file: "{target}"; name it from src/ or from the top')
+        if not {f"src/{target}", target, f"{os.path.dirname(file.path)}/{target}"} & paths:
+            yield file.find(line, "include", f'no such file: "{target}"')
         return
     own, room = file.path.split("/")[1], target.split("/")[0]
     if f"src/{target}" not in paths:
@@ -119,8 +119,8 @@ def check_banned(file):
         if not any_match(file.path, where) or any_match(file.path, doors):
             continue
         for match in re.finditer(pattern, file.code):
-            line = source.line_of(file.code, match.start())
-            yield file.find(line, rule, f"'{match.group().strip()}' is banned here: {instead}")
+            word = match.group().split("\n")[-1].strip()
+            yield file.find(source.line_of(file.code, match.end()), rule, f"'{word}' is banned here: {instead}")
 
 
 def closing(code, opening):

@@ -106,6 +106,7 @@ RIGHT = [
     {"tests/unit/b.cc": "#include <zstd.h>\nstd::mt19937 r(1);\nauto b = random(5);\n"},
     {"src/crypto/b.cc": "#include <sodium.h>\n"},
     {"src/repo/main.cc": ""},
+    {"tests/unit/b.cc": '#include "c.h"\n', "tests/unit/c.h": ""},
     in_function('auto x = TRY(g());\n  TRY(h());\n  x.y = TRY_AS(h(), a + "(");'),
     in_function("if (x) TRY(h());\n  else TRY(h());"),
     in_function("switch (x) {\n    case A: TRY(h());\n  }\n  return TRY(h());"),
