@@ -70,7 +70,7 @@ WRONG = {
                 in_function("fork();")],
     "output": [in_function("std::cout << 1;"), in_function('std::printf("x");'),
                in_function('fmt::print("x");')],
-    "using": [{"src/repo/b.cc": "using namespace std;\n"}, {"tests/unit/b.cc": "using namespace base;\n"}],
+    "using": [{"src/repo/b.cc": "using namespace std;\n"}, {"src/repo/b.h": "// B.\n#pragma once\nusing namespace base;\n"}],
     "throw": [in_function("throw 1;")],
     "catch": [in_function("try { g(); } catch (...) { }")],
     "assert": [in_function("assert(true);")],
@@ -93,7 +93,7 @@ WRONG = {
     "function": [{"src/repo/b.cc": "int A::f() const {\n" + "  g();\n" * 59 + "}\n"},
                  {"src/repo/b.cc": "class A {\n  A() : a_{1}, b_{2} {\n" + "  g();\n" * 60 + "  }\n};\n"}],
     "unfinished": [{"src/repo/b.cc": "// TO" + "DO: more\n"}, {"docs/b.md": "FIX" + "ME\n"}],
-    "machine": [{"tools/b": "cd /wo" + "rk/main\n"}, {"docs/b.md": "see /home/" + "joe/x\n"}],
+    "machine": [{"tools/b": "cd /wo" + "rk/main\n"}, {"docs/b.md": "see /ro" + "ot/x\n"}],
     "link": [{"docs/b.md": "[b](gone.md)\n"}],
     "leftover": [{"src/repo/placeholder.cc": "\n"}],
 }
