@@ -29,7 +29,8 @@ same_tree "$data" "$scratch/out$data"
 # A second backup of the same: nothing new is stored, and it restores alone.
 before=$(du -sb "$HOLDFAST_REPOSITORY" | cut -f 1)
 exits 0 hf backup "$data"
-[ $(($(du -sb "$HOLDFAST_REPOSITORY" | cut -f 1) - before)) -lt 65536 ] || fail "an unchanged backup stored data"
+after=$(du -sb "$HOLDFAST_REPOSITORY" | cut -f 1)
+[ $((after - before)) -lt 65536 ] || fail "an unchanged backup stored data"
 exits 0 hf restore latest --target "$scratch/again"
 same_tree "$data" "$scratch/again$data"
 exits 0 hf check --read-data

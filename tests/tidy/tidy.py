@@ -120,7 +120,8 @@ def check_banned(file):
             continue
         for match in re.finditer(pattern, file.code):
             word = match.group().split("\n")[-1].strip()
-            yield file.find(source.line_of(file.code, match.end()), rule, f"'{word}' is banned here: {instead}")
+            line = source.line_of(file.code, match.end())
+            yield file.find(line, rule, f"'{word}' is banned here: {instead}")
 
 
 def closing(code, opening):
