@@ -102,20 +102,6 @@ std::string access_acl(bool directory) {
   return acl;
 }
 
-void build_deep(const TempTree& tree) {
-  // 40 components of 200 bytes: twice PATH_MAX.
-  const int here = ::open(".", O_RDONLY | O_DIRECTORY);
-  tree.directory("deep");
-  must(::chdir(tree.at("deep").c_str()) == 0, "chdir");
-  const std::string name(200, 'd');
-  for (int i = 0; i < 40; ++i) must(::mkdir(name.c_str(), 0750) == 0 && ::chdir(name.c_str()) == 0, "mkdir");
-  const int fd = ::open("bottom", O_CREAT | O_WRONLY, 0644);
-  must(fd >= 0 && ::write(fd, "far down", 8) == 8, "write");
-  ::close(fd);
-  must(::symlink("bottom", "link") == 0 && ::fchdir(here) == 0, "symlink");
-  ::close(here);
-}
-
 void build_special(const TempTree& tree) {
   tree.fifo("special/fifo", 0622);
   if (::geteuid() == 0) {
@@ -213,12 +199,25 @@ void build_zoo(const TempTree& tree) {
   build_xattrs(tree);
   tree.directory("special");
   build_special(tree);
-  build_deep(tree);
 
   tree.mtime("plain.txt", 1234567890, 123456789);
   tree.mtime("empty", -86400 * 365, 999999999);  // 1969
   tree.mtime("links/dangling", 1000000000, 1);
   tree.mtime("empty-directory", 4000000000, 5);  // 2096
+}
+
+void build_deep(const TempTree& tree) {
+  // 40 components of 200 bytes: twice PATH_MAX.
+  const int here = ::open(".", O_RDONLY | O_DIRECTORY);
+  tree.directory("deep");
+  must(::chdir(tree.at("deep").c_str()) == 0, "chdir");
+  const std::string name(200, 'd');
+  for (int i = 0; i < 40; ++i) must(::mkdir(name.c_str(), 0750) == 0 && ::chdir(name.c_str()) == 0, "mkdir");
+  const int fd = ::open("bottom", O_CREAT | O_WRONLY, 0644);
+  must(fd >= 0 && ::write(fd, "far down", 8) == 8, "write");
+  ::close(fd);
+  must(::symlink("bottom", "link") == 0 && ::fchdir(here) == 0, "symlink");
+  ::close(here);
 }
 
 int run_unprivileged(int (*body)(const std::string& argument), const std::string& argument) {

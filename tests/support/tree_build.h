@@ -32,8 +32,10 @@ class TempTree {
 };
 
 // One of everything that this user on this file system can make: kinds, odd names, modes, times, xattrs and ACLs,
-// holes, hard links, depth.
+// holes, hard links.
 void build_zoo(const TempTree& tree);
+// Paths twice as long as PATH_MAX, below "deep".
+void build_deep(const TempTree& tree);
 
 // Runs `body` in a child process as an unprivileged user (where this one is root) and returns its result as exit
 // status; 0 is success. `body` must use no gtest assertions.

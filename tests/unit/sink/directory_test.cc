@@ -52,6 +52,7 @@ void expect_same(const std::string& a, const std::string& b) {
 TEST(DirectorySink, BringsBackEverything) {
   TempTree tree;
   test::build_zoo(tree);
+  test::build_deep(tree);
   TempTree target;
   const Restored restored = restore(tree.path(), target.at("new/one"));
   EXPECT_EQ(restored.error, "");
@@ -65,6 +66,7 @@ TEST(DirectorySink, BringsBackEverything) {
 TEST(DirectorySink, BringsBackEverythingOverWhatWasChanged) {
   TempTree tree;
   test::build_zoo(tree);
+  test::build_deep(tree);
   for (const Overwrite overwrite : {Overwrite::always, Overwrite::if_changed}) {
     TempTree target;
     TempTree aside;
@@ -94,6 +96,7 @@ TEST(DirectorySink, BringsBackEverythingOverWhatWasChanged) {
 TEST(DirectorySink, IntoADirectoryThatHandsDownItsGroupAndAcl) {
   TempTree tree;
   test::build_zoo(tree);
+  test::build_deep(tree);
   TempTree target;
   target.directory("t", 02777);
   target.xattr("t", "system.posix_acl_default",

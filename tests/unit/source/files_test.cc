@@ -52,6 +52,7 @@ Rules rules_of(std::string_view lines) {
 TEST(FileSource, GivesEverythingInOrderOnce) {
   TempTree tree;
   test::build_zoo(tree);
+  test::build_deep(tree);
   const auto source = open_source({.roots = {tree.path()}, .filters = {}});
   const std::vector<Item> items = walk(*source);
   for (std::size_t i = 1; i < items.size(); ++i) {
