@@ -162,21 +162,43 @@ Result<void> DirectorySink::finish_directory(const model::Entry& entry) {
   return {};
 }
 
+namespace {
+
+constexpr int kOpenFile = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
+// Opens the regular file that is there; one of our own also where its mode forbids that (finish() sets it anew).
+Fd open_existing(int directory, const char* name, int access) {
+  Fd fd(::openat(directory, name, kOpenFile | access));
+  if (fd.valid() || errno != EACCES) return fd;
+  const Fd handle(::openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat st;
+  if (handle.valid() && ::fstat(handle.get(), &st) == 0 && S_ISREG(st.st_mode) &&
+      ::chmod(fmt::format("/proc/self/fd/{}", handle.get()).c_str(), 0600) == 0) {
+    return Fd(::openat(directory, name, kOpenFile | access));
+  }
+  errno = EACCES;
+  return fd;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<FileWriter>> DirectorySink::open_file(const model::Entry& entry, Action action) {
   if (action == Action::skip) return std::unique_ptr<FileWriter>();
   const Place at = TRY(place(entry.path));
-  constexpr int kFlags = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  const int directory = at.directory->get();
   std::unique_ptr<FileWriter> writer(new FileWriter(beneath_, attributes_, entry.path, Fd()));
   writer->sparse_ = options_.sparse;
+  if (action != Action::create) {
+    writer->keep_content_ = action == Action::metadata;
+    writer->fd_ = open_existing(directory, at.name.c_str(), writer->keep_content_ ? O_RDONLY : O_RDWR);
+    // A program that is running can't be written to, but replaced.
+    if (!writer->fd_.valid() && errno == ETXTBSY) action = Action::create;
+  }
   if (action == Action::create) {
     TRY(clear(at, entry.path));
     const mode_t mode = attributes_.creation_mode(entry);
-    writer->fd_ = Fd(::openat(at.directory->get(), at.name.c_str(), kFlags | O_CREAT | O_EXCL | O_WRONLY, mode));
+    writer->fd_ = Fd(::openat(directory, at.name.c_str(), kOpenFile | O_CREAT | O_EXCL | O_WRONLY, mode));
     writer->made_with_ = static_cast<int>(mode);
-  } else {
-    writer->keep_content_ = action == Action::metadata;
-    const int access = writer->keep_content_ ? O_RDONLY : O_RDWR;
-    writer->fd_ = Fd(::openat(at.directory->get(), at.name.c_str(), kFlags | access));
   }
   if (!writer->fd_.valid()) return errno_error(errno, "open " + entry.path);
   if (action == Action::create) return writer;

@@ -1,8 +1,12 @@
 #include "sink/directory.h"
 
+#include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/task_group.h"
 #include "source/files.h"
 #include "tests/support/tree_build.h"
 #include "tests/support/tree_copy.h"
@@ -275,6 +279,95 @@ TEST(DirectorySink, AnUnprivilegedUserIsToldWhatHeCannotSet) {
     return 0;
   };
   EXPECT_EQ(test::run_unprivileged(body, target.path()), 0);
+}
+
+// Restores a file with this content; 0 on success.
+int restore_file(DirectorySink& sink, const model::Entry& entry, std::string_view content) {
+  auto action = sink.decide(entry);
+  if (!action.ok()) return 1;
+  auto writer = sink.open_file(entry, action.value());
+  if (!writer.ok()) return 2;
+  if (action.value() != Action::metadata && !writer.value()->write(0, as_bytes(content)).ok()) return 3;
+  return writer.value()->finish(entry).ok() ? 0 : 4;
+}
+
+TEST(DirectorySink, AnUnprivilegedUserCanRestoreOverFilesThatForbidIt) {
+  TempTree target;
+  target.directory("", 0777);
+  const auto body = [](const std::string& path) {
+    const std::string top = path + "/t";
+    for (const std::string_view content : {"first", "again", "again"}) {
+      auto sink = DirectorySink::make(top, {});
+      if (!sink.ok()) return 10;
+      for (const unsigned mode : {0444u, 0u}) {
+        model::Entry entry = entry_of("f" + std::to_string(mode), model::FileType::regular);
+        entry.attributes.mode = mode;
+        entry.size_bytes = content.size();
+        entry.mtime = {content == "first" ? 1 : 2, 0};
+        if (const int failure = restore_file(*sink.value(), entry, content); failure != 0) return failure;
+        struct stat st;
+        if (::stat((top + "/" + entry.path).c_str(), &st) != 0 || (st.st_mode & 07777) != mode) return 11;
+      }
+    }
+    return describe_tree(top).size() == 2 ? 0 : 12;
+  };
+  EXPECT_EQ(test::run_unprivileged(body, target.path()), 0);
+}
+
+TEST(DirectorySink, ReplacesAProgramThatIsRunning) {
+  TempTree target;
+  ASSERT_EQ(::system(("cp /bin/sleep " + target.at("program")).c_str()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execl(target.at("program").c_str(), "program", "1000", nullptr);
+    ::_exit(1);
+  }
+  // Once it runs, its /proc entry tells its new name.
+  const auto running = [&] {
+    std::array<char, 4096> name{};
+    return ::readlink(fmt::format("/proc/{}/exe", child).c_str(), name.data(), name.size() - 1) > 0 &&
+           target.at("program") == name.data();
+  };
+  while (!running()) ::sched_yield();
+  const auto sink = std::move(DirectorySink::make(target.path(), {})).value();
+  model::Entry entry = entry_of("program", model::FileType::regular);
+  entry.size_bytes = 3;
+  EXPECT_EQ(restore_file(*sink, entry, "new"), 0);
+  EXPECT_NE(describe_tree(target.path()).at("program").find("size=3 "), std::string::npos);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
+
+TEST(DirectorySink, WorkersRestoreSideBySide) {
+  TempTree target;
+  const auto sink = std::move(DirectorySink::make(target.path(), {})).value();
+  std::vector<model::Entry> directories;
+  for (int i = 0; i < 100; ++i) directories.push_back(entry_of(fmt::format("d{}", i), model::FileType::directory));
+  for (const model::Entry& directory : directories) ASSERT_TRUE(sink->make_directory(directory).ok());
+  model::Entry shared = entry_of("shared", model::FileType::regular);
+  shared.size_bytes = 4 * 10000;
+  const auto writer = std::move(sink->open_file(shared, Action::create)).value();
+  TaskGroup workers;
+  for (std::size_t worker = 0; worker < 4; ++worker) {
+    workers.spawn([&, worker](std::stop_token) -> Result<void> {
+      TRY(writer->write(worker * 10000, as_bytes(std::string(10000, static_cast<char>('a' + worker)))));
+      for (std::size_t i = worker; i < 400; i += 4) {
+        model::Entry entry = entry_of(fmt::format("d{}/f{}", i % 100, i), model::FileType::regular);
+        entry.size_bytes = 4;
+        if (restore_file(*sink, entry, "text") != 0) return Error(Errc::failed, entry.path);
+      }
+      return {};
+    });
+  }
+  const auto done = workers.wait();
+  EXPECT_TRUE(done.ok()) << done.error().text();
+  ASSERT_TRUE(writer->finish(shared).ok());
+  for (const model::Entry& directory : directories) EXPECT_TRUE(sink->finish_directory(directory).ok());
+  EXPECT_EQ(describe_tree(target.path()).size(), 501u);
+  const Fd fd = std::move(sink->read_back("shared")).value();
+  std::string content(50000, '\0');
+  ASSERT_EQ(::read(fd.get(), content.data(), content.size()), 40000);
+  for (std::size_t i = 0; i < 40000; ++i) ASSERT_EQ(content[i], static_cast<char>('a' + i / 10000)) << i;
 }
 
 }  // namespace
