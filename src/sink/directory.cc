@@ -49,7 +49,8 @@ Result<bool> is_empty(int directory) {
 DirectorySink::DirectorySink(SharedFd top, DirectoryOptions options)
     : options_(std::move(options)), beneath_(std::move(top)), attributes_(options_) {}
 
-Result<std::unique_ptr<DirectorySink>> DirectorySink::make(const std::string& target, DirectoryOptions options) {
+Result<std::unique_ptr<DirectorySink>> DirectorySink::make(const std::string& target,
+                                                           DirectoryOptions options) {
   std::error_code failure;
   if (!options.dry_run) std::filesystem::create_directories(target, failure);
   Fd top(::open(target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -88,7 +89,8 @@ Result<DirectorySink::Place> DirectorySink::place(std::string_view path) {
 }
 
 Result<Action> DirectorySink::decide(const model::Entry& entry) {
-  if (fresh_) return is_plain_path(entry.path) ? Result<Action>(Action::create) : place(entry.path).error().copy();
+  if (fresh_)
+    return is_plain_path(entry.path) ? Result<Action>(Action::create) : place(entry.path).error().copy();
   auto found = place(entry.path);
   if (!found.ok()) {
     if (found.error().kind() == Errc::not_found) return Action::create;  // with its directory
@@ -111,7 +113,8 @@ Result<Action> DirectorySink::decide(const model::Entry& entry) {
   if (options_.overwrite == Overwrite::if_newer && entry.mtime <= mtime) return Action::skip;
   if (!same_kind) return Action::create;
   if (type == model::FileType::regular) {
-    if (st.st_nlink > 1) return Action::create;  // in-place writing would change the file's other names as well
+    if (st.st_nlink > 1)
+      return Action::create;  // in-place writing would change the file's other names as well
     const bool same = static_cast<std::uint64_t>(st.st_size) == entry.size_bytes && mtime == entry.mtime;
     return options_.overwrite == Overwrite::if_changed && same ? Action::metadata : Action::update;
   }
@@ -127,12 +130,15 @@ Result<Action> DirectorySink::decide(const model::Entry& entry) {
 
 Result<void> DirectorySink::clear(const Place& place, std::string_view path) {
   if (fresh_) return {};
-  const auto remove = [&](int flags) { return ::unlinkat(place.directory->get(), place.name.c_str(), flags); };
+  const auto remove = [&](int flags) {
+    return ::unlinkat(place.directory->get(), place.name.c_str(), flags);
+  };
   if (remove(0) == 0 || errno == ENOENT) return {};
   if (errno != EISDIR && errno != EPERM) return errno_error(errno, fmt::format("remove {}", path));
   beneath_.forget(path);
   if (remove(AT_REMOVEDIR) == 0) return {};
-  return errno_error(errno, fmt::format("remove the directory {}, in whose place something else belongs", path));
+  return errno_error(errno,
+                     fmt::format("remove the directory {}, in whose place something else belongs", path));
 }
 
 Result<void> DirectorySink::make_directory(const model::Entry& entry) {
@@ -166,7 +172,8 @@ namespace {
 
 constexpr int kOpenFile = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
-// Opens the regular file that is there; one of our own also where its mode forbids that (finish() sets it anew).
+// Opens the regular file that is there; one of our own also where its mode forbids that (finish() sets it
+// anew).
 Fd open_existing(int directory, const char* name, int access) {
   Fd fd(::openat(directory, name, kOpenFile | access));
   if (fd.valid() || errno != EACCES) return fd;
@@ -215,7 +222,8 @@ Result<void> DirectorySink::make_special(const model::Entry& entry, Action actio
   HF_ASSERT(type != model::FileType::regular && type != model::FileType::directory);
   if (action == Action::skip) return {};
   if (type == model::FileType::socket) {
-    options_.warn({entry.path, "socket", Error(Errc::unsupported, entry.path + ": sockets are not restored")});
+    options_.warn(
+        {entry.path, "socket", Error(Errc::unsupported, entry.path + ": sockets are not restored")});
     return {};
   }
   int made_with = -1;

@@ -72,7 +72,8 @@ std::string time_text(const model::Time& time) {
   const std::int64_t seconds = negative ? time.seconds + 1 : time.seconds;
   const std::uint32_t nanoseconds = negative ? 1'000'000'000 - time.nanoseconds : time.nanoseconds;
   const char* sign = negative && seconds == 0 ? "-" : "";
-  return nanoseconds == 0 ? fmt::format("{}", seconds) : fmt::format("{}{}.{:09}", sign, seconds, nanoseconds);
+  return nanoseconds == 0 ? fmt::format("{}", seconds)
+                          : fmt::format("{}{}.{:09}", sign, seconds, nanoseconds);
 }
 
 // '=' ends a key, so GNU tar writes it as %3D in the names of xattrs.
@@ -114,15 +115,19 @@ void seal(Header& header) {
   std::copy_n("00", sizeof(header.version), header.version);
   std::fill_n(header.checksum, sizeof(header.checksum), ' ');
   unsigned sum = 0;
-  for (const std::uint8_t byte : Bytes(reinterpret_cast<const std::uint8_t*>(&header), sizeof(header))) sum += byte;
+  for (const std::uint8_t byte : Bytes(reinterpret_cast<const std::uint8_t*>(&header), sizeof(header)))
+    sum += byte;
   const std::string digits = fmt::format("{:06o}", sum);
   std::copy_n(digits.c_str(), 7, header.checksum);  // six digits, NUL, and the blank stays
 }
 
-Bytes bytes_of(const Header& header) { return {reinterpret_cast<const std::uint8_t*>(&header), sizeof(header)}; }
+Bytes bytes_of(const Header& header) {
+  return {reinterpret_cast<const std::uint8_t*>(&header), sizeof(header)};
+}
 
 // The header of `entry`; what it can't hold is added to `records`.
-Header make_header(const model::Entry& entry, std::string_view linked_to, std::uint64_t size, std::string& records) {
+Header make_header(const model::Entry& entry, std::string_view linked_to, std::uint64_t size,
+                   std::string& records) {
   const model::Attributes& attributes = entry.attributes;
   Header header{};
   std::string path = entry.path;
@@ -145,7 +150,8 @@ Header make_header(const model::Entry& entry, std::string_view linked_to, std::u
   put_number(header.device_major, ::gnu_dev_major(entry.device));
   put_number(header.device_minor, ::gnu_dev_minor(entry.device));
   if (linked_to.empty()) {
-    for (const model::Xattr& xattr : attributes.xattrs) add_record(records, xattr_key(xattr.name), xattr.value);
+    for (const model::Xattr& xattr : attributes.xattrs)
+      add_record(records, xattr_key(xattr.name), xattr.value);
   }
   seal(header);
   return header;

@@ -1,7 +1,8 @@
-// TarSink: entries as a stream in the pax format (POSIX.1-2001), as GNU tar, bsdtar and Python read it. What the old
-// headers can't hold goes into extended ones: long names, large numbers, nanoseconds and times before 1970, xattrs
-// (SCHILY.xattr.*, the way of star and GNU tar). Holes are written as zeros. One thread; the order of calls is
-// begin, write…, end for each entry, and finish at last. After an error the stream is good for nothing.
+// TarSink: entries as a stream in the pax format (POSIX.1-2001), as GNU tar, bsdtar and Python read it. What
+// the old headers can't hold goes into extended ones: long names, large numbers, nanoseconds and times before
+// 1970, xattrs (SCHILY.xattr.*, the way of star and GNU tar). Holes are written as zeros. One thread; the
+// order of calls is begin, write…, end for each entry, and finish at last. After an error the stream is good
+// for nothing.
 #pragma once
 
 #include <string_view>
@@ -17,8 +18,8 @@ class TarSink {
  public:
   explicit TarSink(Fd out);
 
-  // Where `linked_to` is given, the entry is one more name of that path and has no content. Errors: unsupported for
-  // sockets (nothing was written, go on with the next), damaged for unsafe paths.
+  // Where `linked_to` is given, the entry is one more name of that path and has no content. Errors:
+  // unsupported for sockets (nothing was written, go on with the next), damaged for unsafe paths.
   Result<void> begin(const model::Entry& entry, std::string_view linked_to = {});
   // The next bytes of the regular file.
   Result<void> write(Bytes bytes);
@@ -35,8 +36,8 @@ class TarSink {
 
   Fd out_;
   Buffer buffer_;
-  std::uint64_t left_bytes_ = 0;    // of the entry's content
-  std::uint64_t position_ = 0;  // in the stream
+  std::uint64_t left_bytes_ = 0;  // of the entry's content
+  std::uint64_t position_ = 0;    // in the stream
 };
 
 }  // namespace holdfast::sink

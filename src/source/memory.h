@@ -1,4 +1,5 @@
-// MemorySource: items and contents given as values, for tests and simulations. Immutable once next() was called.
+// MemorySource: items and contents given as values, for tests and simulations. Immutable once next() was
+// called.
 #pragma once
 
 #include <map>

@@ -49,7 +49,8 @@ void TempTree::directory(std::string_view name, unsigned mode) const {
 
 void TempTree::file(std::string_view name, std::string_view content, unsigned mode) const {
   const std::size_t slash = name.rfind('/');
-  if (slash != name.npos && !std::filesystem::exists(at(name.substr(0, slash)))) directory(name.substr(0, slash));
+  if (slash != name.npos && !std::filesystem::exists(at(name.substr(0, slash))))
+    directory(name.substr(0, slash));
   const int fd = ::open(at(name).c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
   must(fd >= 0, "open");
   must(::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()), "write");
@@ -80,8 +81,8 @@ void TempTree::mtime(std::string_view name, long seconds, long nanoseconds) cons
 
 namespace {
 
-// user::rw-, user:1234:r--, group::r--, mask::rw-, other::--- as the kernel has it: version 2, then (tag, permissions,
-// id) each.
+// user::rw-, user:1234:r--, group::r--, mask::rw-, other::--- as the kernel has it: version 2, then (tag,
+// permissions, id) each.
 std::string access_acl(bool directory) {
   std::string acl;
   const auto number = [&](unsigned value, int bytes) {
@@ -141,7 +142,8 @@ void build_modes(const TempTree& tree) {
 
 void build_names(const TempTree& tree) {
   tree.directory("names");
-  for (const char* name : {"new\nline", "in\xffvalid\xc3", " blank ", "-rf", "*", "quote\"'", "\\", "\x01", "caf\u00e9"}) {
+  for (const char* name :
+       {"new\nline", "in\xffvalid\xc3", " blank ", "-rf", "*", "quote\"'", "\\", "\x01", "caf\u00e9"}) {
     tree.file("names/" + std::string(name), name);
   }
   tree.file("names/" + std::string(255, 'n'), "long");

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "base/task_group.h"
 #include "source/files.h"
 #include "tests/support/tree_build.h"
@@ -131,6 +133,20 @@ TEST(DirectorySink, WritesOnlyWhatDiffers) {
   expect_same(tree.path(), target.path());
 }
 
+TEST(DirectorySink, LeavesOtherNamesOfAFileAlone) {
+  TempTree tree;
+  tree.file("f", "new");
+  TempTree target;
+  target.file("f", "old");
+  target.link("kept", "f");
+  EXPECT_EQ(restore(tree.path(), target.path()).error, "");
+  EXPECT_EQ(describe_tree(target.path()).at("f"), describe_tree(tree.path()).at("f"));
+  std::ifstream kept(target.at("kept"));
+  std::string content;
+  kept >> content;
+  EXPECT_EQ(content, "old");
+}
+
 TEST(DirectorySink, OverwritesAsTold) {
   TempTree tree;
   tree.file("f", "new");
@@ -146,7 +162,8 @@ TEST(DirectorySink, OverwritesAsTold) {
   EXPECT_NE(after(Overwrite::never, "old", 5), expected);
   EXPECT_NE(after(Overwrite::if_newer, "old", 2000), expected);
   EXPECT_EQ(after(Overwrite::if_newer, "old", 5), expected);
-  EXPECT_NE(after(Overwrite::if_changed, "old", 1000), expected);  // the same size and time: taken as the same
+  EXPECT_NE(after(Overwrite::if_changed, "old", 1000),
+            expected);  // the same size and time: taken as the same
   EXPECT_EQ(after(Overwrite::always, "old", 1000), expected);
 }
 
@@ -176,15 +193,19 @@ TEST(DirectorySink, RefusesUnsafePaths) {
   TempTree target;
   const auto sink = std::move(DirectorySink::make(target.path(), {})).value();
   const std::string with_nul("a\0b", 3);
-  for (const std::string& path : {std::string("/etc/x"), std::string("../x"), std::string("a/../../x"), std::string(""),
-                                  std::string("a//b"), std::string("."), std::string("a/."), std::string("a/"), with_nul}) {
+  for (const std::string& path :
+       {std::string("/etc/x"), std::string("../x"), std::string("a/../../x"), std::string(""),
+        std::string("a//b"), std::string("."), std::string("a/."), std::string("a/"), with_nul}) {
     const model::Entry file = entry_of(path, model::FileType::regular);
     EXPECT_EQ(sink->decide(file).error().kind(), Errc::damaged) << path;
     EXPECT_EQ(sink->open_file(file, Action::create).error().kind(), Errc::damaged) << path;
-    EXPECT_EQ(sink->make_directory(entry_of(path, model::FileType::directory)).error().kind(), Errc::damaged) << path;
-    EXPECT_EQ(sink->make_special(entry_of(path, model::FileType::fifo), Action::create).error().kind(), Errc::damaged);
+    EXPECT_EQ(sink->make_directory(entry_of(path, model::FileType::directory)).error().kind(), Errc::damaged)
+        << path;
+    EXPECT_EQ(sink->make_special(entry_of(path, model::FileType::fifo), Action::create).error().kind(),
+              Errc::damaged);
     EXPECT_EQ(sink->read_back(path).error().kind(), Errc::damaged) << path;
-    EXPECT_EQ(sink->link(entry_of("ok", model::FileType::regular), path).error().kind(), Errc::damaged) << path;
+    EXPECT_EQ(sink->link(entry_of("ok", model::FileType::regular), path).error().kind(), Errc::damaged)
+        << path;
   }
   EXPECT_TRUE(describe_tree(target.path()).empty());
 }
@@ -342,7 +363,8 @@ TEST(DirectorySink, WorkersRestoreSideBySide) {
   TempTree target;
   const auto sink = std::move(DirectorySink::make(target.path(), {})).value();
   std::vector<model::Entry> directories;
-  for (int i = 0; i < 100; ++i) directories.push_back(entry_of(fmt::format("d{}", i), model::FileType::directory));
+  for (int i = 0; i < 100; ++i)
+    directories.push_back(entry_of(fmt::format("d{}", i), model::FileType::directory));
   for (const model::Entry& directory : directories) ASSERT_TRUE(sink->make_directory(directory).ok());
   model::Entry shared = entry_of("shared", model::FileType::regular);
   shared.size_bytes = 4 * 10000;

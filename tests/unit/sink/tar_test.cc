@@ -16,7 +16,8 @@ using test::TempTree;
 
 Fd create(const std::string& path) { return Fd(::open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600)); }
 
-Result<void> add_file(TarSink& tar, source::Source& from, const source::Item& item, const model::Entry& entry) {
+Result<void> add_file(TarSink& tar, source::Source& from, const source::Item& item,
+                      const model::Entry& entry) {
   const auto content = TRY(from.open(item));
   TRY(tar.begin(entry));
   Buffer buffer(100000);

@@ -78,7 +78,8 @@ TEST(Beneath, KeepsFewDescriptors) {
 
 TEST(PlainPath, KnowsWhatIsOne) {
   for (const char* path : {"a", "a/b", "...", ".a", "a..", " "}) EXPECT_TRUE(is_plain_path(path)) << path;
-  for (const char* path : {"", "/", "/a", "a/", "a//b", ".", "..", "a/.", "a/../b"}) EXPECT_FALSE(is_plain_path(path)) << path;
+  for (const char* path : {"", "/", "/a", "a/", "a//b", ".", "..", "a/.", "a/../b"})
+    EXPECT_FALSE(is_plain_path(path)) << path;
   EXPECT_FALSE(is_plain_path(std::string_view("a\0b", 3)));
   EXPECT_EQ(leaf_of("a/b/c"), "c");
   EXPECT_EQ(parent_of("a/b/c"), "a/b");

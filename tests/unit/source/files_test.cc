@@ -87,7 +87,11 @@ TEST(FileSource, RootsThatSharePrefixesOfNamesStayApart) {
   tree.file("a-b/x", "");
   tree.file("a.b/d/x", "");
   tree.file("ab", "");
-  EXPECT_EQ(names(tree, {.roots = {tree.at("ab"), tree.at("a.b/d"), tree.at("a-b"), tree.at("a")}, .filters = {}}),
+  EXPECT_EQ(
+      names(tree, {.roots = {tree.at("ab"), tree.at("a.b/d"), tree.at("a-b"), tree.at("a")}, .filters = {}}),
+      (Names{"a", "a/x", "a-b", "a-b/x", "a.b", "a.b/d", "a.b/d/x", "ab"}));
+  EXPECT_EQ(names(tree, {.roots = {tree.at("a.b/d"), tree.at("a/x"), tree.at("a-b/x"), tree.at("ab")},
+                         .filters = {}}),
             (Names{"a", "a/x", "a-b", "a-b/x", "a.b", "a.b/d", "a.b/d/x", "ab"}));
 }
 
@@ -286,8 +290,8 @@ TEST(Filters, IgnoreFilesHoldForTheirDirectory) {
     tree.file(name, "");
   }
   EXPECT_EQ(names(tree, {.roots = {tree.path()}, .filters = {}}),
-            (Names{".holdfastignore", "a", "a/.holdfastignore", "a/keep.tmp", "a/only-here", "a/sub", "a/sub/y", "b",
-                   "b/sub", "b/sub/x"}));
+            (Names{".holdfastignore", "a", "a/.holdfastignore", "a/keep.tmp", "a/only-here", "a/sub",
+                   "a/sub/y", "b", "b/sub", "b/sub/x"}));
   Filters none;
   none.ignore_file.clear();
   EXPECT_EQ(names(tree, {.roots = {tree.path()}, .filters = none}).size(), 15u);
@@ -309,8 +313,8 @@ TEST(Filters, TagsLeaveTheDirectoryAndThemselves) {
   filters.caches = true;
   filters.tags = {parse_tag(".nobackup"), parse_tag(".skip:yes")};
   EXPECT_EQ(names(tree, {.roots = {tree.path()}, .filters = filters}),
-            (Names{"false", "false/CACHEDIR.TAG", "false/data", "header", "header/.skip", "headless", "headless/.skip",
-                   "other", "other/.nobackup", "true", "true/CACHEDIR.TAG"}));
+            (Names{"false", "false/CACHEDIR.TAG", "false/data", "header", "header/.skip", "headless",
+                   "headless/.skip", "other", "other/.nobackup", "true", "true/CACHEDIR.TAG"}));
 }
 
 TEST(Filters, SizeLimitsAndTheirReasons) {
@@ -320,7 +324,9 @@ TEST(Filters, SizeLimitsAndTheirReasons) {
   Filters filters;
   filters.larger_than_bytes = 4;
   std::map<std::string, std::string> reasons;
-  filters.on_excluded = [&](std::string_view path, std::string_view reason) { reasons[std::string(path)] = reason; };
+  filters.on_excluded = [&](std::string_view path, std::string_view reason) {
+    reasons[std::string(path)] = reason;
+  };
   EXPECT_EQ(names(tree, {.roots = {tree.path()}, .filters = filters}), (Names{"small"}));
   EXPECT_EQ(reasons, (std::map<std::string, std::string>{{tree.entry("big"), "larger than the limit"}}));
 }
