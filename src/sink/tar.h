@@ -1,8 +1,8 @@
 // TarSink: entries as a stream in the pax format (POSIX.1-2001), as GNU tar, bsdtar and Python read it. What
 // the old headers can't hold goes into extended ones: long names, large numbers, nanoseconds and times before
 // 1970, xattrs (SCHILY.xattr.*, the way of star and GNU tar). Holes are written as zeros. One thread; the
-// order of calls is begin, write…, end for each entry, and finish at last. After an error the stream is good
-// for nothing.
+// order of calls is begin, write…, end for each entry, and finish at last. After an error of another
+// than begin() the stream is good for nothing.
 #pragma once
 
 #include <string_view>
