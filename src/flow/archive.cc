@@ -61,7 +61,8 @@ Archive::Archive(const Context& context) : context_(context), repository_(contex
 Result<bool> Archive::run(std::stop_token stop) {
   source::Item item;
   while (!stop.stop_requested()) {
-    if (!TRY_AS(context_.source.next(item, stop), "reading the source")) {
+    const bool more = TRY_AS(context_.source.next(item, stop), "reading the source");
+    if (!more) {
       while (repo::LocalEntry* old = context_.previous.peek()) match(old->entry.path + '\xff');
       TRY(close_bundle());
       TRY(drain(0));

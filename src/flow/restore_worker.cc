@@ -116,7 +116,8 @@ Result<void> RestoreWorker::verify(const model::Entry& entry, std::stop_token st
       } else {
         expected = TRY(bytes_of(extent, stop));
       }
-      if (!TRY(file_equals(fd.get(), at + done, expected, read_back_))) {
+      const bool equal = TRY(file_equals(fd.get(), at + done, expected, read_back_));
+      if (!equal) {
         return Error(Errc::damaged, "what was written reads back differently").hint("check the target's disk and memory");
       }
       done += length;
