@@ -113,9 +113,8 @@ Result<int> run(Context& context, const BackupOptions& options) {
   const BackupInput input = TRY(open_input(context, options, spec));
   const Session session = TRY(open_session(context));
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
-  auto done = flow::backup(*input.source, *session.repository, *session.local, spec, progress, input.stop(context.stop));
+  auto done = flow::backup(*input.source, *session.repository, *session.local, spec, progress, context.stop);
   progress.finish();
-  if (input.failure && input.failure()) return std::move(*input.failure());
   const flow::BackupReport report = TRY(std::move(done));
   const auto seconds = static_cast<std::uint64_t>((system_clock().ticks_ns() - started) / 1'000'000'000);
   if (context.global.json) {

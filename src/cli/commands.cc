@@ -25,6 +25,7 @@ namespace {
 std::vector<Command> build() {
   return {
       make_command<InitOptions>({"init"}, "Make a new repository", "", &declare, &run),
+      make_command<BackupOptions>({"backup", "create"}, "Back up files, folders or a stream", "", &declare, &run),
       make_command<SnapshotsOptions>({"snapshots", "list"}, "List snapshots", "", &declare, &run),
       make_command<LsOptions>({"ls"}, "List what is in a snapshot", "", &declare, &run),
   };

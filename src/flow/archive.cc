@@ -61,7 +61,8 @@ Archive::Archive(const Context& context) : context_(context), repository_(contex
 Result<bool> Archive::run(std::stop_token stop) {
   source::Item item;
   while (!stop.stop_requested()) {
-    if (!TRY_AS(context_.source.next(item, stop), "reading the source")) {
+    const bool more = TRY_AS(context_.source.next(item, stop), "reading the source");
+    if (!more) {
       while (repo::LocalEntry* old = context_.previous.peek()) match(old->entry.path + '\xff');
       TRY(close_bundle());
       TRY(drain(0));
@@ -147,6 +148,7 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
     item.entry.link_group = first_word(crypto::keyed_hash(repository_.tree_key(), name.bytes())) | 1;
   }
   pending.entry = item.entry;
+  if (item.stream) return queue_stream(item, std::move(pending));
   if (!regular || item.entry.size_bytes == 0) return enqueue(std::move(pending));
   if (item.entry.size_bytes <= kBundledFileBytesMax) return queue_small(item, std::move(pending), false);
   return queue_large(item, std::move(pending), pending.known ? &previous : nullptr);
@@ -183,6 +185,19 @@ Result<void> Archive::queue_small(source::Item& item, Pending pending, bool fres
 Result<void> Archive::close_bundle() {
   if (open_bundle_ == nullptr) return {};
   return context_.pipeline.submit(std::exchange(open_bundle_, nullptr));
+}
+
+// Of unknown length: one job for all of it.
+Result<void> Archive::queue_stream(source::Item& item, Pending pending) {
+  auto job = std::make_shared<Job>();
+  Range& range = job->range.emplace();
+  range.item = item;
+  range.to = kStreamBytesMax;
+  range.last = true;
+  ++pending_jobs_;
+  TRY(context_.pipeline.submit(job));
+  pending.ranges.push_back(std::move(job));
+  return enqueue(std::move(pending));
 }
 
 Result<void> Archive::queue_large(source::Item& item, Pending pending, const repo::LocalEntry* old) {
@@ -239,7 +254,7 @@ Result<void> Archive::drain(std::size_t left_max) {
     }
     Pending ready = std::move(front);
     pending_.pop_front();
-    const bool last_of_bundle = ready.bundle != nullptr && (pending_.empty() || pending_.front().bundle != ready.bundle);
+    const bool last_of_bundle = ready.bundle != nullptr && ready.member + 1 == ready.bundle->members.size();
     pending_jobs_ -= ready.ranges.size() + (last_of_bundle ? 1 : 0);
     TRY(emit(std::move(ready)));
   }

@@ -149,8 +149,12 @@ Result<void> Storer::store_bundle(std::vector<Member>& members, std::stop_token 
   append(bundle_, table.bytes());
   const model::ChunkId id = repo::chunk_id(repository_.chunk_id_key(), model::ChunkType::bundle, bundle_);
   const auto known = context_.known.find(model::short_id(id));
-  const model::Address address =
-      known ? known->chunk : TRY(store_new(model::ChunkType::bundle, id, bundle_, stop));
+  model::Address address;
+  if (known) {
+    address = known->chunk;
+  } else {
+    address = TRY(store_new(model::ChunkType::bundle, id, bundle_, stop));
+  }
   for (const auto& [member, member_key] : inside) {
     model::Extent& extent = member->result.content.front();
     extent.chunk = address;
@@ -222,15 +226,16 @@ Result<void> Storer::cut_run(Range& range, source::Content& content, std::uint64
       }
       end += got.value();
       at += got.value();
-      if (got.value() < want) {  // the file became shorter
-        range.result.changed = true;
+      if (got.value() < want) {  // the end of a stream; or the file became shorter
+        range.result.changed = !range.item.stream;
         to = at;
       }
     }
     const Bytes bytes = Bytes(window_).subspan(begin, end - begin);
     const std::size_t length = bytes.empty() ? 0 : chunk::cut(context_.gear, limits_, bytes, at >= to);
     if (length == 0) continue;
-    append_extent(range.result.content, TRY(store_data(bytes.first(length), stop)));
+    const model::Extent stored = TRY(store_data(bytes.first(length), stop));
+    append_extent(range.result.content, stored);
     range.result.size_bytes += length;
     begin += length;
   }

@@ -67,8 +67,8 @@ Result<Fd> step_up(int from, const Identity& expected, const std::string& path) 
 
 }  // namespace
 
-// Depth first, with one descriptor however deep it goes: the way back is "..", of which it is made sure that it
-// still is the directory we came from, should somebody move things about meanwhile.
+// Depth first, with one descriptor however deep it goes: the way back is "..", of which it is made sure that
+// it still is the directory we came from, should somebody move things about meanwhile.
 Result<void> remove_tree(int directory, const std::string& name, const std::string& path) {
   if (unlinked(directory, name, 0)) return {};
   if (errno != EISDIR && errno != EPERM) return errno_error(errno, "remove " + path);
@@ -82,7 +82,8 @@ Result<void> remove_tree(int directory, const std::string& name, const std::stri
       levels.pop_back();
       if (levels.empty()) break;
       at = TRY(step_up(at.get(), levels.back().identity, path));
-      if (!unlinked(at.get(), levels.back().names.back(), AT_REMOVEDIR)) return errno_error(errno, "remove " + path);
+      if (!unlinked(at.get(), levels.back().names.back(), AT_REMOVEDIR))
+        return errno_error(errno, "remove " + path);
       levels.back().names.pop_back();
       continue;
     }
