@@ -54,7 +54,8 @@ class Level {
     words_->allow_extra_args(true);
   }
 
-  Result<void> store() const {
+  // `more`: words after "--".
+  Result<void> store(const std::vector<std::string>& more) const {
     std::map<const CLI::Option*, std::size_t> seen;
     for (const CLI::Option* parsed : app_.parse_order()) {
       const auto at = options_.find(parsed);
@@ -64,7 +65,7 @@ class Level {
       if (occurrence >= parsed->results().size()) continue;
       TRY(store(option, option.takes_value() ? parsed->results()[occurrence] : ""));
     }
-    return store_arguments();
+    return store_arguments(more);
   }
 
  private:
@@ -91,8 +92,9 @@ class Level {
     return {};
   }
 
-  Result<void> store_arguments() const {
-    const std::vector<std::string> words = words_ == nullptr ? std::vector<std::string>() : words_->results();
+  Result<void> store_arguments(const std::vector<std::string>& more) const {
+    std::vector<std::string> words = words_ == nullptr ? std::vector<std::string>() : words_->results();
+    words.insert(words.end(), more.begin(), more.end());
     std::size_t at = 0;
     for (const Argument& argument : syntax_.arguments) {
       if (argument.required && at == words.size()) return usage(argument.name + " is missing");
@@ -112,23 +114,29 @@ class Level {
   std::map<const CLI::Option*, const Option*> options_;
 };
 
-// "--name=" is the empty value. CLI11 would take the next word for it, so the two are parted here.
-std::vector<std::string> prepared(const std::vector<std::string>& words) {
-  std::vector<std::string> out;
-  bool only_words = false;
-  for (const std::string& word : words) {
-    only_words = only_words || word == "--";
-    const bool empty_value = !only_words && word.size() > 3 && word.starts_with("--") && word.find('=') == word.size() - 1;
-    out.push_back(empty_value ? word.substr(0, word.size() - 1) : word);
-    if (empty_value) out.emplace_back();
+struct Words {
+  std::vector<std::string> reversed;  // as CLI11 wants them
+  std::vector<std::string> more;      // after "--": never options
+};
+
+// "--name=" is the empty value: CLI11 would take the next word for it, so the two are parted here. So are the words after
+// "--", which CLI11 would not give to a command that needs none.
+Words prepared(const std::vector<std::string>& words) {
+  Words out;
+  const auto dashes = std::find(words.begin(), words.end(), "--");
+  if (dashes != words.end()) out.more.assign(dashes + 1, words.end());
+  for (auto at = words.begin(); at != dashes; ++at) {
+    const bool empty_value = at->size() > 3 && at->starts_with("--") && at->find('=') == at->size() - 1;
+    out.reversed.push_back(empty_value ? at->substr(0, at->size() - 1) : *at);
+    if (empty_value) out.reversed.emplace_back();
   }
-  std::reverse(out.begin(), out.end());  // as CLI11 wants them
+  std::reverse(out.reversed.begin(), out.reversed.end());
   return out;
 }
 
-Result<void> run_parser(CLI::App& app, const std::vector<std::string>& words) {
+Result<void> run_parser(CLI::App& app, Words& words) {
   try {
-    app.parse(prepared(words));
+    app.parse(words.reversed);
   } catch (const CLI::Error& error) {
     return usage(error.what());
   }
@@ -140,8 +148,9 @@ Result<void> run_parser(CLI::App& app, const std::vector<std::string>& words) {
 Result<void> parse_into(const Syntax& syntax, const std::vector<std::string>& words) {
   CLI::App app;
   const Level level(app, syntax);
-  TRY(run_parser(app, words));
-  return level.store();
+  Words given = prepared(words);
+  TRY(run_parser(app, given));
+  return level.store(given.more);
 }
 
 Result<Invocation> parse(const std::vector<std::string>& words) {
@@ -171,17 +180,18 @@ Result<Invocation> parse(const std::vector<std::string>& words) {
     choice.level.emplace(*choice.app, choice.syntax);
   }
   app.require_subcommand(0, 1);
-  auto parsed = run_parser(app, words);
+  Words given = prepared(words);
+  auto parsed = run_parser(app, given);
   for (const Choice& choice : choices) {
     if (!choice.app->parsed()) continue;
     invocation.command = choice.command;
     invocation.run = choice.run;
   }
   const std::string about = invocation.command == nullptr ? "" : invocation.command->name + " ";
-  if (parsed.ok()) parsed = top.store();
+  if (parsed.ok()) parsed = top.store({});
   if (parsed.ok() && !invocation.help) {
     for (const Choice& choice : choices) {
-      if (choice.command == invocation.command && parsed.ok()) parsed = choice.level->store();
+      if (choice.command == invocation.command && parsed.ok()) parsed = choice.level->store(given.more);
     }
   }
   if (!parsed.ok()) return std::move(parsed).error().hint(fmt::format("see `holdfast {}--help`", about));
