@@ -150,6 +150,7 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
     return queue_small(item, std::move(pending), false);
   }
   pending.entry = item.entry;
+  if (item.stream) return queue_stream(item, std::move(pending));
   if (!regular || item.entry.size_bytes == 0) return enqueue(std::move(pending));
   return queue_large(item, std::move(pending), pending.known ? &previous : nullptr);
 }
@@ -185,6 +186,19 @@ Result<void> Archive::queue_small(source::Item& item, Pending pending, bool fres
 Result<void> Archive::close_bundle() {
   if (open_bundle_ == nullptr) return {};
   return context_.pipeline.submit(std::exchange(open_bundle_, nullptr));
+}
+
+// Of unknown length: one job for all of it.
+Result<void> Archive::queue_stream(source::Item& item, Pending pending) {
+  auto job = std::make_shared<Job>();
+  Range& range = job->range.emplace();
+  range.item = item;
+  range.to = kStreamBytesMax;
+  range.last = true;
+  ++pending_jobs_;
+  TRY(context_.pipeline.submit(job));
+  pending.ranges.push_back(std::move(job));
+  return enqueue(std::move(pending));
 }
 
 Result<void> Archive::queue_large(source::Item& item, Pending pending, const repo::LocalEntry* old) {

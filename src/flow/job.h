@@ -17,6 +17,9 @@ inline constexpr std::size_t kBundleMembersMax = 4096;
 // Large files are cut in ranges that different threads store at once; chunks never cross them.
 inline constexpr std::uint64_t kRangeBytes = 64 * kMiB;
 
+// Where a range ends that is read to the end of a stream.
+inline constexpr std::uint64_t kStreamBytesMax = std::uint64_t{1} << 62;
+
 struct FileResult {
   std::vector<model::Extent> content;
   std::uint64_t size_bytes = 0;   // that were read

@@ -231,8 +231,8 @@ Result<void> Storer::cut_run(Range& range, source::Content& content, std::uint64
       }
       end += got.value();
       at += got.value();
-      if (got.value() < want) {  // the file became shorter
-        range.result.changed = true;
+      if (got.value() < want) {  // the end of a stream; or the file became shorter
+        range.result.changed = !range.item.stream;
         to = at;
       }
     }

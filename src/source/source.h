@@ -18,6 +18,8 @@ struct Item {
   // With stamp.inode, which file this is where it has several names (regular files, links > 1).
   std::uint64_t device = 0;
   std::uint64_t links = 1;
+  // The size is not known before: the content is read once, in order, from its beginning to its end.
+  bool stream = false;
   // Not empty: this object, or what is below this directory, could not be examined; why.
   std::string problem;
 };

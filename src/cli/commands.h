@@ -1,0 +1,40 @@
+// The commands' two functions each; see command.h. declare() says what a command takes, run() does it.
+#pragma once
+
+#include "cli/command.h"
+#include "repo/repository.h"
+
+namespace holdfast::cli {
+
+#define HOLDFAST_COMMAND(Options)                    \
+  void declare(Syntax& syntax, Options& options);    \
+  Result<int> run(Context& context, const Options& options);
+
+HOLDFAST_COMMAND(InitOptions)
+HOLDFAST_COMMAND(BackupOptions)
+HOLDFAST_COMMAND(SnapshotsOptions)
+HOLDFAST_COMMAND(LsOptions)
+HOLDFAST_COMMAND(FindOptions)
+HOLDFAST_COMMAND(DiffOptions)
+HOLDFAST_COMMAND(DumpOptions)
+HOLDFAST_COMMAND(RestoreOptions)
+HOLDFAST_COMMAND(ForgetOptions)
+HOLDFAST_COMMAND(UndeleteOptions)
+HOLDFAST_COMMAND(PruneOptions)
+HOLDFAST_COMMAND(CheckOptions)
+HOLDFAST_COMMAND(CopyOptions)
+HOLDFAST_COMMAND(TagOptions)
+HOLDFAST_COMMAND(KeyOptions)
+HOLDFAST_COMMAND(StatsOptions)
+HOLDFAST_COMMAND(CatOptions)
+HOLDFAST_COMMAND(VersionOptions)
+HOLDFAST_COMMAND(CompletionOptions)
+HOLDFAST_COMMAND(ManOptions)
+
+#undef HOLDFAST_COMMAND
+
+// Tells on standard error which commits can't be read; 3 where there are any, else 0: a list that may lack a snapshot must not
+// look whole.
+int warn_unreadable(const Context& context, const repo::History& history);
+
+}  // namespace holdfast::cli

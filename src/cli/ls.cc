@@ -1,0 +1,113 @@
+#include <fmt/core.h>
+
+#include <iterator>
+
+#include "cli/commands.h"
+#include "cli/entry_view.h"
+#include "cli/snapshot_view.h"
+#include "cli/wire.h"
+#include "repo/tree_reader.h"
+
+namespace holdfast::cli {
+
+void declare(Syntax& syntax, LsOptions& options) {
+  syntax.argument("SNAPSHOT[:PATH]", &options.snapshot, "an id or its beginning, latest, latest~2; the latest if left out");
+  syntax.argument("DIR", &options.paths, "only these directories and what lies right in them");
+  declare_filter(syntax, options.filter);
+  syntax.flag("-l,--long", &options.long_format, "with mode, owner, size and time");
+  syntax.flag("--recursive", &options.recursive, "all that is below a DIR, too");
+}
+
+namespace {
+
+std::string_view trimmed(std::string_view path) {
+  while (path.starts_with('/')) path.remove_prefix(1);
+  while (path.ends_with('/')) path.remove_suffix(1);
+  return path;
+}
+
+// What of a snapshot is listed.
+struct Selection {
+  std::string path;         // without '/' at either end; empty: all
+  bool recursive = true;
+
+  bool holds(std::string_view entry) const {
+    if (path.empty()) return recursive || entry.find('/') == entry.npos;
+    if (!entry.starts_with(path)) return false;
+    const std::string_view rest = entry.substr(path.size());
+    return rest.empty() || (rest.front() == '/' && (recursive || rest.find('/', 1) == rest.npos));
+  }
+  // No entry from here on is held.
+  bool ends_before(std::string_view entry) const {
+    return !path.empty() && !(entry.starts_with(path) && (entry.size() == path.size() || entry[path.size()] == '/'));
+  }
+};
+
+Result<std::uint64_t> list(Context& context, const repo::Repository& repository, const repo::History& history,
+                           const repo::Snapshot& snapshot, const Selection& selection, bool long_format) {
+  repo::ChunkReader chunks(repository, history.log);
+  std::uint64_t listed = 0;
+  std::string line;
+  for (const model::Root& root : snapshot.commit.roots) {
+    repo::TreeReader tree(chunks, root);
+    if (!selection.path.empty()) tree.seek(selection.path);
+    for (;;) {
+      const model::Entry* entry = TRY(tree.next(context.stop));
+      if (entry == nullptr || selection.ends_before(entry->path)) break;
+      if (!selection.holds(entry->path)) continue;
+      ++listed;
+      line.clear();
+      if (context.global.json) {
+        line = entry_json(*entry).add("message_type", "node").add("struct_type", "node").text();
+      } else if (long_format) {
+        append_long(line, *entry);
+      } else {
+        append_path(line, entry->path);
+      }
+      line += '\n';
+      context.out.write(line);
+    }
+    if (context.stop.stop_requested()) return Error(Errc::stopped, "stopped while listing");
+  }
+  return listed;
+}
+
+}  // namespace
+
+Result<int> run(Context& context, const LsOptions& options) {
+  LsOptions given = options;
+  if (given.snapshot.starts_with('/')) {  // the snapshot was left out
+    given.paths.insert(given.paths.begin(), given.snapshot);
+    given.snapshot.clear();
+  }
+  if (given.snapshot.empty()) given.snapshot = "latest";
+  const Session session = TRY(open_session(context));
+  const flow::SnapshotList snapshots = TRY(flow::SnapshotList::read(*session.repository, context.stop));
+  const flow::PickedSnapshot picked = TRY(snapshots.pick(given.snapshot, filter_of(options.filter)));
+  const repo::History& history = snapshots.history();
+  if (context.global.json) {
+    JsonObject head = snapshot_json(history, *picked.snapshot);
+    context.out.line(head.add("message_type", "snapshot").add("struct_type", "snapshot").text());
+  } else if (context.global.verbose > 0) {
+    context.out.line(snapshot_line(*picked.snapshot) + ":");
+  }
+  std::vector<Selection> selections;
+  for (const std::string& path : given.paths) {
+    std::string whole = picked.sub_path;
+    if (!whole.empty() && !trimmed(path).empty()) whole += '/';
+    whole += trimmed(path);
+    selections.push_back({std::move(whole), options.recursive});
+  }
+  if (selections.empty()) selections.push_back({picked.sub_path, true});
+  for (const Selection& selection : selections) {
+    const std::uint64_t listed = TRY(
+        list(context, *session.repository, history, *picked.snapshot, selection, options.long_format));
+    if (listed == 0 && !selection.path.empty()) {
+      return Error(Errc::not_found, fmt::format("snapshot {} has no /{}", flow::short_id(*picked.snapshot),
+                                                selection.path));
+    }
+  }
+  return 0;
+}
+
+}  // namespace holdfast::cli

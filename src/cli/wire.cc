@@ -1,0 +1,136 @@
+#include "cli/wire.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <pwd.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "storage/posix_disk.h"
+
+namespace holdfast::cli {
+
+namespace {
+
+// "sftp" of "sftp:user@host:/p"; "" of a path.
+std::string_view scheme_of(std::string_view location) {
+  const std::size_t colon = location.find(':');
+  if (colon == location.npos || location.find('/') < colon) return "";
+  return location.substr(0, colon);
+}
+
+// Has no state of its own, like the clock.
+storage::Disk& posix_disk() {
+  static storage::PosixDisk disk;
+  return disk;
+}
+
+Result<std::string> first_line(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return errno_error(errno, "open the repository file " + path);
+  std::array<char, 4096> text{};
+  const ssize_t got = ::read(file.get(), text.data(), text.size());
+  if (got < 0) return errno_error(errno, "read the repository file " + path);
+  const std::string_view all(text.data(), static_cast<std::size_t>(got));
+  return std::string(all.substr(0, all.find_first_of("\r\n")));
+}
+
+}  // namespace
+
+RepositoryChoice choice_of(const GlobalOptions& options) {
+  return {options.repository, options.repository_file, options.password_file, options.password_command, "HOLDFAST_"};
+}
+
+Result<std::string> location_of(const RepositoryChoice& choice, const Environment& environment) {
+  if (!choice.location.empty()) return choice.location;
+  std::string location;
+  if (!choice.location_file.empty()) {
+    location = TRY(first_line(choice.location_file));
+  } else if (const auto variable = environment.get(choice.variable_prefix + "REPOSITORY")) {
+    location = *variable;
+  } else if (const auto file = environment.get(choice.variable_prefix + "REPOSITORY_FILE")) {
+    location = TRY(first_line(*file));
+  }
+  if (!location.empty()) return location;
+  const bool from = choice.variable_prefix != "HOLDFAST_";
+  return Error(Errc::usage, from ? "no repository named to read from" : "no repository named")
+      .hint(fmt::format("use {} or {}REPOSITORY", from ? "--from-repo" : "--repo", choice.variable_prefix));
+}
+
+Result<std::unique_ptr<storage::Storage>> open_storage(const std::string& location, storage::IfMissing if_missing) {
+  const std::string_view scheme = scheme_of(location);
+  if (!scheme.empty() && scheme != "local") {
+    return Error(Errc::unsupported, fmt::format("{}: the scheme '{}' is not supported yet", location, scheme))
+        .hint("use a path, or local:/path");
+  }
+  std::string path = location.substr(scheme.empty() ? 0 : scheme.size() + 1);
+  if (path.starts_with("//")) path.erase(0, 2);  // local:///path
+  auto opened = storage::open_local(posix_disk(), path, if_missing);
+  if (!opened.ok() && opened.error().kind() == Errc::not_found) {
+    return Error(Errc::no_repository, fmt::format("there is no repository in {}", path))
+        .hint("`holdfast init` makes one; or correct --repo / HOLDFAST_REPOSITORY");
+  }
+  return opened;
+}
+
+Result<Password> password_of(const Context& context, const RepositoryChoice& choice, const std::string& location,
+                             bool is_new) {
+  PasswordSources sources;
+  sources.file = choice.password_file;
+  sources.command = choice.password_command;
+  sources.variable_prefix = choice.variable_prefix;
+  sources.prompt = fmt::format("{} for {}", is_new ? "new password" : "password", printable(location));
+  sources.twice = is_new;
+  return read_password(sources, context.environment, context.stop);
+}
+
+Result<Session> open_session(const Context& context, const RepositoryChoice& choice) {
+  const std::string location = TRY(location_of(choice, context.environment));
+  Session session;
+  session.storage = TRY(open_storage(location, storage::IfMissing::fail));
+  // Before the password is asked for: nobody should type one for a place that is empty.
+  const auto config = session.storage->stat(repo::kConfigName, context.stop);
+  if (!config.ok() && config.error().kind() == Errc::not_found) {
+    return Error(Errc::no_repository, fmt::format("there is no repository in {}", location))
+        .hint("`holdfast init` makes one; or correct --repo / HOLDFAST_REPOSITORY");
+  }
+  const Password password = TRY(password_of(context, choice, location, false));
+  session.repository = TRY(repo::Repository::open(doors_of(*session.storage), password.bytes(), context.stop));
+  session.local =
+      repo::LocalState::open(cache_directory(context.global, context.environment), *session.repository);
+  return session;
+}
+
+repo::Doors doors_of(storage::Storage& storage) { return {storage, system_clock(), system_random()}; }
+
+std::string cache_directory(const GlobalOptions& options, const Environment& environment) {
+  if (options.no_cache) return "";
+  if (!options.cache_dir.empty()) return options.cache_dir;
+  if (const auto directory = environment.get("HOLDFAST_CACHE_DIR")) return *directory;
+  if (const auto directory = environment.get("XDG_CACHE_HOME")) return *directory + "/holdfast";
+  if (const auto home = environment.get("HOME")) return *home + "/.cache/holdfast";
+  return "";
+}
+
+std::string host_name(const Environment& environment) {
+  if (const auto host = environment.get("HOLDFAST_HOST")) return *host;
+  utsname name{};
+  return ::uname(&name) == 0 ? name.nodename : "localhost";
+}
+
+std::string user_name() {
+  std::array<char, 16384> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
+    return found->pw_name;
+  }
+  return std::to_string(::geteuid());
+}
+
+std::string program_version() { return "holdfast " HOLDFAST_VERSION; }
+
+}  // namespace holdfast::cli

@@ -1,0 +1,55 @@
+// Wiring: the only place that chooses implementations: the clock, randomness, stores by their URL, where secrets come from.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/command.h"
+#include "cli/password.h"
+#include "repo/local_state.h"
+#include "repo/repository.h"
+#include "storage/local.h"
+
+namespace holdfast::cli {
+
+// An opened repository with what it stands on.
+struct Session {
+  std::unique_ptr<storage::Storage> storage;
+  std::unique_ptr<repo::Repository> repository;
+  std::unique_ptr<repo::LocalState> local;
+};
+
+// Which repository, and how its password is found; of copy and init there are two.
+struct RepositoryChoice {
+  std::string location;
+  std::string location_file;
+  std::string password_file;
+  std::string password_command;
+  std::string variable_prefix;  // "HOLDFAST_" or "HOLDFAST_FROM_"
+};
+RepositoryChoice choice_of(const GlobalOptions& options);
+
+// Flag before environment. Errc::usage where no repository is named.
+Result<std::string> location_of(const RepositoryChoice& choice, const Environment& environment);
+// Errc::unsupported for a scheme that is not built in.
+Result<std::unique_ptr<storage::Storage>> open_storage(const std::string& location, storage::IfMissing if_missing);
+
+Result<Session> open_session(const Context& context, const RepositoryChoice& choice);
+inline Result<Session> open_session(const Context& context) { return open_session(context, choice_of(context.global)); }
+
+// The password of a repository that is there, or, where `is_new`, to be: asked for twice.
+Result<Password> password_of(const Context& context, const RepositoryChoice& choice, const std::string& location,
+                             bool is_new);
+
+repo::Doors doors_of(storage::Storage& storage);
+// Where the caches of all repositories are; "" where there is to be none.
+std::string cache_directory(const GlobalOptions& options, const Environment& environment);
+// The name of this machine: HOLDFAST_HOST, or what the system says.
+std::string host_name(const Environment& environment);
+std::string user_name();
+// "holdfast 0.1.0".
+std::string program_version();
+// The format's documents, as stored with every repository.
+std::string_view specification();
+
+}  // namespace holdfast::cli

@@ -1,0 +1,158 @@
+#include "flow/forget.h"
+
+#include <fmt/core.h>
+
+namespace holdfast::flow {
+
+namespace {
+
+// Others append to the log now and then; to lose this often in a row is not chance.
+constexpr int kAttempts = 10;
+
+// Decides and appends, again while others were faster. `attempt` gives Errc::conflict then.
+template <typename Attempt>
+auto with_retry(Attempt attempt) -> decltype(attempt()) {
+  for (int i = 1;; ++i) {
+    auto result = attempt();
+    if (result.ok() || result.error().kind() != Errc::conflict || i == kAttempts) return result;
+  }
+}
+
+Result<void> append(const repo::Repository& repository, const repo::History& history, const repo::LogEntry& entry,
+                    std::stop_token stop) {
+  repo::LogState state = history.log;
+  return repository.log().append(state, entry, repository.now(), repository.random(), stop);
+}
+
+Result<void> judge_by_policy(const repo::Repository& repository, const ForgetSpec& spec, ForgetPlan& plan) {
+  std::vector<model::SnapshotFacts> facts;
+  std::vector<std::size_t> indices = model::select(plan.snapshots.facts(), spec.filter);
+  std::sort(indices.begin(), indices.end());
+  for (const std::size_t index : indices) facts.push_back(plan.snapshots.facts()[index]);
+  plan.groups = TRY(model::judge(facts, spec.policy, spec.group_by, repository.now().seconds));
+  for (model::Group& group : plan.groups) {
+    for (model::Verdict& verdict : group.verdicts) {
+      verdict.snapshot = indices[verdict.snapshot];
+      if (!verdict.keep) plan.remove.push_back(plan.snapshots.all()[verdict.snapshot]);
+    }
+  }
+  return {};
+}
+
+Result<void> check_intent(const ForgetSpec& spec) {
+  const model::Filter& filter = spec.filter;
+  const bool filtered = !filter.hosts.empty() || !filter.paths.empty() || !filter.tags.empty();
+  if (spec.ids.empty() && spec.policy.empty() && !spec.policy.may_remove_all) {
+    return Error(Errc::usage, "nothing says which snapshots to keep")
+        .hint("give snapshot ids, or a policy as --keep-daily 7; see `holdfast forget --help`");
+  }
+  if (spec.ids.empty() && spec.policy.empty() && !filtered) {
+    return Error(Errc::guarded, "this would forget every snapshot of the repository")
+        .hint("narrow it by --host, --path or --tag");
+  }
+  if (!spec.ids.empty() && !spec.policy.empty()) {
+    return Error(Errc::usage, "give snapshot ids or a policy, not both");
+  }
+  return {};
+}
+
+Result<ForgetPlan> forget_once(const repo::Repository& repository, const ForgetSpec& spec, std::stop_token stop) {
+  ForgetPlan plan{TRY(SnapshotList::read(repository, stop)), {}, {}};
+  if (spec.ids.empty()) {
+    TRY(judge_by_policy(repository, spec, plan));
+  } else {
+    plan.remove = TRY(plan.snapshots.pick_all(spec.ids, spec.filter));
+  }
+  if (plan.remove.empty() || spec.dry_run) return plan;
+  repo::Forget entry;
+  for (const repo::Snapshot* snapshot : plan.remove) entry.transactions.push_back(snapshot->commit.transaction);
+  TRY(append(repository, plan.snapshots.history(), entry, stop));
+  return plan;
+}
+
+// Rule A3 of decision 2: nothing of the snapshot may be deleted. Condemned is no obstacle.
+Result<void> check_whole(const repo::Repository& repository, const repo::History& history,
+                         const repo::Snapshot& snapshot, std::stop_token stop) {
+  const auto lost = [&] {
+    return Error(Errc::not_found, fmt::format("snapshot {} can't come back: prune has deleted parts of it",
+                                              short_id(snapshot)));
+  };
+  const auto retired = [&](const model::TransactionId& id) {
+    return history.log.deleted.contains({id, repo::kOwnObjects});
+  };
+  for (const model::PagePointer& page : snapshot.commit.pages) {
+    if (retired(page.owner)) return lost();
+  }
+  const model::References references = TRY(repository.read_references(snapshot.commit, stop));
+  for (const auto& [pack, slots] : references) {
+    const auto deleted = history.log.deleted.find(pack);
+    if (retired(pack.transaction) || (deleted != history.log.deleted.end() && !deleted->second.kept.contains(slots))) {
+      return lost();
+    }
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> unforget_once(const repo::Repository& repository, const std::vector<std::string>& ids,
+                                               bool dry_run, std::stop_token stop) {
+  repo::History history = TRY(repository.history(stop));
+  const SnapshotList list = SnapshotList::forgotten(std::move(history));
+  const auto picked = TRY_AS(list.pick_all(ids, {}), "among the forgotten");
+  repo::Unforget entry;
+  std::vector<std::string> found;
+  for (const repo::Snapshot* snapshot : picked) {
+    TRY(check_whole(repository, list.history(), *snapshot, stop));
+    entry.transactions.push_back(snapshot->commit.transaction);
+    found.push_back(snapshot->id);
+  }
+  if (!found.empty() && !dry_run) TRY(append(repository, list.history(), entry, stop));
+  return found;
+}
+
+std::vector<std::string> retagged(std::vector<std::string> tags, const TagSpec& spec) {
+  if (spec.set) return *spec.set;
+  for (const std::string& tag : spec.add) {
+    if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
+  }
+  std::erase_if(tags, [&](const std::string& tag) {
+    return std::find(spec.remove.begin(), spec.remove.end(), tag) != spec.remove.end();
+  });
+  return tags;
+}
+
+Result<bool> tag_once(const repo::Repository& repository, const model::TransactionId& id, const TagSpec& spec,
+                      std::stop_token stop) {
+  const repo::History history = TRY(repository.history(stop));
+  const repo::Snapshot* snapshot = history.find(id);
+  if (snapshot == nullptr || snapshot->forgotten) return false;
+  const std::vector<std::string> tags = retagged(snapshot->tags, spec);
+  if (tags == snapshot->tags) return false;
+  if (!spec.dry_run) TRY(append(repository, history, repo::Tag{id, tags}, stop));
+  return true;
+}
+
+}  // namespace
+
+Result<ForgetPlan> forget(const repo::Repository& repository, const ForgetSpec& spec, std::stop_token stop) {
+  TRY(check_intent(spec));
+  return with_retry([&] { return forget_once(repository, spec, stop); });
+}
+
+Result<std::vector<std::string>> unforget(const repo::Repository& repository, const std::vector<std::string>& ids,
+                                          bool dry_run, std::stop_token stop) {
+  return with_retry([&] { return unforget_once(repository, ids, dry_run, stop); });
+}
+
+Result<std::uint64_t> tag(const repo::Repository& repository, const TagSpec& spec, std::stop_token stop) {
+  const SnapshotList list = TRY(SnapshotList::read(repository, stop));
+  const auto picked = TRY(list.pick_all(spec.ids, spec.filter));
+  std::uint64_t changed = 0;
+  for (const repo::Snapshot* snapshot : picked) {
+    const model::TransactionId id = snapshot->commit.transaction;
+    const bool done = TRY(with_retry([&] { return tag_once(repository, id, spec, stop); }));
+    if (done) ++changed;
+  }
+  return changed;
+}
+
+}  // namespace holdfast::flow

@@ -1,0 +1,47 @@
+// The story of forgetting: which snapshots a policy or an operator drops, as a plan that can be shown; then one entry in the
+// log. Nothing is deleted: until a prune has, undelete brings a snapshot back. And tags, which are log entries too.
+// Everything is appended on the view by which it was decided; where somebody else was faster it is decided again.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "flow/snapshot_list.h"
+#include "model/retention.h"
+
+namespace holdfast::flow {
+
+struct ForgetSpec {
+  std::vector<std::string> ids;  // these, instead of judging by the policy
+  model::Filter filter;
+  model::Policy policy;
+  model::GroupBy group_by;
+  bool dry_run = false;
+};
+
+struct ForgetPlan {
+  SnapshotList snapshots;
+  std::vector<model::Group> groups;         // by the policy; verdicts point into `snapshots`
+  std::vector<const repo::Snapshot*> remove;
+};
+
+// Errc::usage where neither ids nor a policy are given, guarded where the policy would remove everything unasked,
+// conflict where the log moved on too often.
+Result<ForgetPlan> forget(const repo::Repository& repository, const ForgetSpec& spec, std::stop_token stop);
+
+// Brings forgotten snapshots back; tells which. Errc::not_found where nothing forgotten has that id, or prune has taken it.
+Result<std::vector<std::string>> unforget(const repo::Repository& repository, const std::vector<std::string>& ids,
+                                          bool dry_run, std::stop_token stop);
+
+struct TagSpec {
+  std::vector<std::string> ids;
+  model::Filter filter;
+  std::vector<std::string> add, remove;
+  std::optional<std::vector<std::string>> set;
+  bool dry_run = false;
+};
+// How many snapshots changed.
+Result<std::uint64_t> tag(const repo::Repository& repository, const TagSpec& spec, std::stop_token stop);
+
+}  // namespace holdfast::flow
