@@ -21,6 +21,7 @@ class ChunkReader {
   Result<DirectoryEntry> describe(const model::Address& address, std::stop_token stop);
 
  private:
+  Result<Buffer> fetch(const model::Address& address, std::stop_token stop);
   Result<PackReader*> pack(const model::PackId& id, std::stop_token stop);
   Result<std::unique_ptr<PackReader>> open_pack(const model::PackId& id, std::stop_token stop);
 
