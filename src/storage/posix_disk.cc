@@ -163,7 +163,8 @@ Result<void> PosixDisk::clear_scratch(const std::string& directory) {
 }
 
 Result<std::unique_ptr<DiskFile>> PosixDisk::open(const std::string& path) {
-  Fd fd(uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }));
+  // O_NONBLOCK: whatever else lies there under that name, a pipe say, must not hold us.
+  Fd fd(uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW); }));
   if (!fd.valid()) return io_error("open", path);
   struct stat info;
   if (::fstat(fd.get(), &info) != 0) return io_error("stat", path);

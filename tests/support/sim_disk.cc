@@ -14,11 +14,12 @@ constexpr std::size_t kSectorBytes = 512;
 
 // What the medium holds of a file of which `now` was written and `durable` was synced before.
 Buffer survivor(const Buffer& durable, const Buffer& now, std::mt19937_64& random) {
-  const auto [low, high] = std::minmax(durable.size(), now.size());
-  const std::array<std::size_t, 3> sizes = {durable.size(), now.size(), low + random() % (high - low + 1)};
+  const auto [low, high] = std::minmax({durable.size(), now.size()});
+  const std::size_t between = low + random() % (high - low + 1);
+  const std::array<std::size_t, 4> sizes = {durable.size(), between, now.size(), now.size()};
   Buffer out(sizes[random() % sizes.size()]);
   // Often all or nothing of the data made it; else each sector for itself.
-  const std::uint64_t mood = random() % 4;
+  const std::uint64_t mood = random() % 3;
   for (std::size_t at = 0; at < out.size(); at += kSectorBytes) {
     const std::size_t end = std::min(at + kSectorBytes, out.size());
     const std::uint64_t fate = mood == 0 ? 0 : mood == 1 ? 1 : random() % 8;
