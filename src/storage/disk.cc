@@ -25,4 +25,21 @@ Result<void> read_all(const DiskFile& file, std::uint64_t offset, MutableBytes o
   return {};
 }
 
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Result<void> make_directories(Disk& disk, const std::string& path, const Made& made) {
+  Result<void> result = disk.make_directory(path);
+  if (!result.ok() && result.error().kind() == Errc::not_found && parent_of(path) != path) {
+    TRY(make_directories(disk, parent_of(path), made));
+    result = disk.make_directory(path);
+  }
+  if (result.ok()) return made(path);
+  if (result.error().kind() == Errc::exists) return {};
+  return result;
+}
+
 }  // namespace holdfast::storage

@@ -9,6 +9,7 @@
 // Thread-safe, but for one DiskFile being written.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -63,5 +64,11 @@ class Disk {
 Result<void> write_all(DiskFile& file, std::uint64_t offset, Bytes bytes);
 // Fills `out`; Errc::damaged where the file ends before.
 Result<void> read_all(const DiskFile& file, std::uint64_t offset, MutableBytes out);
+
+// The directory of a path: "." for a relative path of one component, "/" for what lies in the root.
+std::string parent_of(const std::string& path);
+// Makes the directory `path` and what is missing above it; tells `made` of each that was not there.
+using Made = std::function<Result<void>(const std::string& path)>;
+Result<void> make_directories(Disk& disk, const std::string& path, const Made& made);
 
 }  // namespace holdfast::storage

@@ -13,26 +13,6 @@ constexpr std::uint64_t kWritebackStep = kMiB;
 // So many objects may wait for a barrier with their files open; then they are synced where they stand.
 constexpr std::size_t kPendingMax = 64;
 
-// "." for a relative path of one component, "/" for what lies in the root.
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// Makes `path` and what is missing above it; tells `made` of each that was not there.
-Result<void> make_directories(Disk& disk, const std::string& path,
-                              const std::function<Result<void>(const std::string&)>& made) {
-  Result<void> result = disk.make_directory(path);
-  if (!result.ok() && result.error().kind() == Errc::not_found && parent_of(path) != path) {
-    TRY(make_directories(disk, parent_of(path), made));
-    result = disk.make_directory(path);
-  }
-  if (result.ok()) return made(path);
-  if (result.error().kind() == Errc::exists) return {};
-  return result;
-}
-
 class LocalSpool final : public Spool {
  public:
   explicit LocalSpool(std::shared_ptr<DiskFile> file) : file_(std::move(file)) {}

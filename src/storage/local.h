@@ -3,12 +3,11 @@
 //
 // How it keeps the contract: bytes go to a nameless file, which is synced and only then linked under its
 // name (link(2) fails where the name is taken), so no crash can show a torn object. A barrier syncs the
-// files again, because file systems with a log of inodes (btrfs) don't record nameless ones, and then the
-// directories that got names. It covers objects that others put too, where a put here was answered `exists`.
-// A failed sync is final (fsyncgate): it is returned, and every later put and barrier of this Storage
-// fails, because nobody can know what reached the medium.
-// Limits: a name can't be an object and a directory of others at once. Removals are durable after a
-// barrier.
+// files again, because without a journal the count of a file's names is saved with the file only, and then
+// the directories that got names. It covers objects that others put too, where a put here was answered
+// `exists`. A failed sync is final (fsyncgate): it is returned, and every later put and barrier of this
+// Storage fails, because nobody can know what reached the medium. Limits: a name can't be an object and a
+// directory of others at once. Removals are durable after a barrier.
 #pragma once
 
 #include "storage/disk.h"

@@ -2,8 +2,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <cerrno>
 
@@ -29,6 +31,13 @@ Error io_error(const char* verb, const std::string& path) {
 FileType type_of(mode_t mode) {
   if (S_ISREG(mode)) return FileType::regular;
   return S_ISDIR(mode) ? FileType::directory : FileType::other;
+}
+
+// btrfs leaves a file without a name out of its log (btrfs_log_inode_parent skips link count 0), so that the
+// sync before the link would not save it: a name logged later could then bring back an empty file.
+bool syncs_nameless_files(const std::string& directory) {
+  struct statfs info;
+  return ::statfs(directory.c_str(), &info) == 0 && info.f_type != BTRFS_SUPER_MAGIC;
 }
 
 // Moves `from` to `to`, which must not exist: for file systems without hard links.
@@ -106,7 +115,8 @@ class PosixFile final : public DiskFile {
 }  // namespace
 
 Result<std::unique_ptr<DiskFile>> PosixDisk::scratch(const std::string& directory) {
-  if (!features_.nameless_files || !features_.hard_links) return named_scratch(directory);
+  const bool nameless = features_.nameless_files && features_.hard_links && syncs_nameless_files(directory);
+  if (!nameless) return named_scratch(directory);
   Fd fd(uninterrupted(
       [&] { return ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR); }));
   if (!fd.valid()) {
@@ -153,7 +163,8 @@ Result<void> PosixDisk::clear_scratch(const std::string& directory) {
 }
 
 Result<std::unique_ptr<DiskFile>> PosixDisk::open(const std::string& path) {
-  Fd fd(uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }));
+  // O_NONBLOCK: whatever else lies there under that name, a pipe say, must not hold us.
+  Fd fd(uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW); }));
   if (!fd.valid()) return io_error("open", path);
   struct stat info;
   if (::fstat(fd.get(), &info) != 0) return io_error("stat", path);

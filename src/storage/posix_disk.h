@@ -13,7 +13,7 @@ inline constexpr const char* kScratchFolder = "_scratch";
 // What the file system is believed to have; a disk falls back by itself where a call says otherwise.
 // Tests switch these off to walk the ways of poorer file systems.
 struct PosixFeatures {
-  bool nameless_files = true;  // O_TMPFILE: not on NFS, CIFS, vfat, some FUSE
+  bool nameless_files = true;  // O_TMPFILE: not on NFS, CIFS, vfat, some FUSE; not safe on btrfs
   bool hard_links = true;      // link(2): not on vfat, exFAT; there a rename that never replaces
 };
 
