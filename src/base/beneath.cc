@@ -51,6 +51,7 @@ Result<SharedFd> Beneath::directory(std::string_view path) {
     }
   }
   std::string name;
+  std::size_t left = static_cast<std::size_t>(std::count(path.begin() + static_cast<std::ptrdiff_t>(done), path.end(), '/'));
   while (done < path.size()) {
     const std::size_t end = std::min(path.find('/', done), path.size());
     name.assign(path.substr(done, end - done));
@@ -60,8 +61,8 @@ Result<SharedFd> Beneath::directory(std::string_view path) {
     if (!next.valid()) return errno_error(errno, "open " + std::string(path.substr(0, end)));
     at = std::make_shared<const Fd>(std::move(next));
     done = end + 1;
+    if (left-- <= kOnTheWay) remember(path.substr(0, end), at);
   }
-  remember(path, at);
   return at;
 }
 

@@ -42,6 +42,8 @@ class Beneath {
 
  private:
   static constexpr std::size_t kOpen = 64;
+  // So many of the innermost directories on the way to one asked for are kept too, for those who come back up.
+  static constexpr std::size_t kOnTheWay = 24;
   struct Known {
     SharedFd directory;
     std::uint64_t used = 0;
