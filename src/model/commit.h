@@ -2,6 +2,7 @@
 // records of a transaction. docs/format/transactions.md. Plain values.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>

@@ -19,7 +19,7 @@ std::uint64_t SegmentTables::home_page(const KeyHalves& key) const {
   return static_cast<std::uint64_t>((static_cast<Wide>(key.high) * home_pages) >> 64);
 }
 
-Buffer encode_header(const SegmentHeader& header) {
+Buffer encode_segment_header(const SegmentHeader& header) {
   Encoder out;
   out.raw(as_bytes(kMagic));
   out.raw(header.salt);
@@ -28,7 +28,7 @@ Buffer encode_header(const SegmentHeader& header) {
   return out.take();
 }
 
-Result<SegmentHeader> decode_header(Bytes bytes) {
+Result<SegmentHeader> decode_segment_header(Bytes bytes) {
   Decoder in(bytes);
   if (as_text(in.raw(kMagic.size())) != kMagic) in.fail();
   SegmentHeader header;

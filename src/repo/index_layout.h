@@ -52,8 +52,8 @@ struct SegmentTables {
   std::uint64_t home_page(const KeyHalves& key) const;
 };
 
-Buffer encode_header(const SegmentHeader& header);
-Result<SegmentHeader> decode_header(Bytes bytes);
+Buffer encode_segment_header(const SegmentHeader& header);
+Result<SegmentHeader> decode_segment_header(Bytes bytes);
 Buffer encode_tables(const SegmentTables& tables);
 Result<SegmentTables> decode_tables(Bytes bytes);
 

@@ -73,9 +73,9 @@ void encode_page(const ValueWidths& widths, std::span<const IndexEntry> entries,
 PageView::PageView(const ValueWidths& widths, Bytes plain)
     : widths_(&widths),
       plain_(plain),
-      count_(plain[0] + std::size_t{plain[1]} * 256),
+      count_(std::min(plain[0] + std::size_t{plain[1]} * 256, widths.page_entries())),
       spills_(plain[2] != 0) {
-  HF_ASSERT(plain.size() == kPagePlainBytes && count_ <= widths.page_entries());
+  HF_ASSERT(plain.size() == kPagePlainBytes);
 }
 
 KeyHalves PageView::key(std::size_t i) const { return load_key(plain_.data() + kHeadBytes + i * kKeyBytes); }

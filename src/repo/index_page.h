@@ -47,7 +47,7 @@ struct ValueWidths {
 void encode_page(const ValueWidths& widths, std::span<const IndexEntry> entries, bool spills,
                  MutableBytes out);
 
-// Borrows the plain bytes of a page, which are trusted: they were authenticated.
+// Borrows the plain bytes of a page. They were authenticated, yet no content makes it read outside of them.
 class PageView {
  public:
   PageView(const ValueWidths& widths, Bytes plain);

@@ -13,7 +13,8 @@ constexpr std::size_t kCursorPages = 16;
 
 Error damage(std::string_view what) { return Error(Errc::damaged, fmt::format("index {}", what)); }
 
-// Every number that sizes or places something, held against the file.
+// Every number that sizes or places something, held against the file. It was authenticated, but memory
+// can have been bad when it was sealed, and this must not end a backup.
 bool plausible(const SegmentTables& tables, std::uint64_t file_bytes) {
   if (tables.home_pages == 0 || tables.home_pages > tables.pages) return false;
   if (tables.pages_at > file_bytes || tables.pages > (file_bytes - tables.pages_at) / kPageBytes)
@@ -21,6 +22,7 @@ bool plausible(const SegmentTables& tables, std::uint64_t file_bytes) {
   for (const std::uint8_t width : tables.widths.bytes) {
     if (width > 4) return false;
   }
+  if (tables.records > tables.pages * tables.widths.page_entries()) return false;
   if (tables.filter_slot_bytes == 0) return tables.partitions.empty();
   if (tables.partitions.size() > tables.pages_at / tables.filter_slot_bytes) return false;
   for (const SegmentPartition& partition : tables.partitions) {
@@ -66,7 +68,7 @@ Result<std::shared_ptr<IndexSegment>> IndexSegment::open(Fd file, const std::str
   const auto file_bytes = static_cast<std::uint64_t>(status.st_size);
   Buffer header_bytes(kSegmentHeaderBytes);
   TRY(read_at(file.get(), 0, header_bytes));
-  const SegmentHeader header = TRY(decode_header(header_bytes));
+  const SegmentHeader header = TRY(decode_segment_header(header_bytes));
   if (segment_name(header.salt) != name) return damage("segment under a wrong name");
   if (header.tables_bytes < crypto::kTagBytes || header.tables_bytes > file_bytes ||
       header.tables_at > file_bytes - header.tables_bytes) {
@@ -126,8 +128,10 @@ Result<std::optional<IndexEntry>> IndexSegment::find_with(Reader& reader, const 
     const PageView page(tables_.widths, plain);
     const std::size_t at = page.lower_bound(key);
     if (at < page.count()) {
-      if (page.key(at) == key) return std::optional(page.entry(at));
-      return std::optional<IndexEntry>();
+      if (page.key(at) != key) break;
+      const IndexEntry entry = page.entry(at);
+      if (entry.values[IndexEntry::kTransaction] >= tables_.transactions.size()) return damage("transaction");
+      return std::optional(entry);
     }
     if (!page.spills()) break;
   }

@@ -94,7 +94,7 @@ Result<void> SegmentWriter::finish(std::vector<model::TransactionId> transaction
   header.salt = salt_;
   header.tables_at = tables_.pages_at + tables_.pages * kPageBytes;
   header.tables_bytes = tables.size() + crypto::kTagBytes;
-  const Buffer header_bytes = encode_header(header);
+  const Buffer header_bytes = encode_segment_header(header);
   TRY(seal_at(header.tables_at, SegmentPart::tables, 0, tables, header_bytes));
   return write_at(file_, 0, header_bytes);
 }

@@ -6,17 +6,19 @@
 //  * An object never changes: there is no overwrite, no rename, no append.
 //  * When put has returned, get, stat and list by anybody see the object (read-after-write and
 //    list-after-write).
-//  * When barrier has returned, every object put before through this Storage survives power loss.
+//  * When barrier has returned, every object put before through this Storage survives power loss, and
+//    so does every object for which put here was answered Errc::exists.
 //    Before that, each may be lost or kept, but never torn: a name either gives all bytes or none.
 //  * get gives exactly the range asked for, or an error: never fewer bytes. A missing object is
 //    Errc::not_found; a range beyond the end is Errc::damaged (the object is shorter than it must be).
 //  * list visits every object whose name begins with `prefix` that existed throughout the call,
 //    exactly once, in no particular order; concurrent puts and removes may or may not show.
-//  * remove of a missing object succeeds.
+//  * remove of a missing object succeeds. A removal may be undone by power loss.
 //  * A failure to reach the store is Errc::unreachable, and its effect is unknown until looked at.
 //
 // All methods are thread-safe, but for one Spool, which belongs to one thread at a time.
-// Names are 1–200 bytes of [a-z0-9.-] in components parted by single '/', no component "." or "..".
+// Names are 1–200 bytes of [a-z0-9.-] in components parted by single '/', no component "." or ".."; others
+// get Errc::usage. No object may be named as a directory of others: not "a" beside "a/b".
 #pragma once
 
 #include <functional>
@@ -64,8 +66,8 @@ class Storage {
 
   virtual Result<void> put(const std::string& name, Bytes bytes, std::stop_token stop) = 0;
   virtual Result<std::unique_ptr<Spool>> spool() = 0;
-  // As put. The spool must come from this very storage (decorators hand through), and may be put
-  // again where this failed with a retryable error.
+  // As put. The spool must come from this very storage (decorators hand through). From the first put on
+  // it is not appended to; it may be read, and put again under the same name.
   virtual Result<void> put(const std::string& name, Spool& spool, std::stop_token stop) = 0;
   virtual Result<void> barrier(std::stop_token stop) = 0;
 

@@ -55,11 +55,16 @@ inline crypto::Key cache_key(std::uint8_t fill = 7) {
   return key;
 }
 
-// Uniform, and a function of `number`.
+// Uniform, and a function of `number`: SplitMix64 (Steele, Lea, Flood 2014).
 inline IndexKey key_of(std::uint64_t number) {
-  std::mt19937_64 engine(number);
   IndexKey key;
-  for (std::uint8_t& byte : key) byte = static_cast<std::uint8_t>(engine() >> 13);
+  for (std::size_t half = 0; half < 2; ++half) {
+    std::uint64_t x = (2 * number + half) * 0x9e3779b97f4a7c15ULL;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    x ^= x >> 31;
+    std::memcpy(key.data() + 8 * half, &x, 8);
+  }
   return key;
 }
 
