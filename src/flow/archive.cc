@@ -61,7 +61,10 @@ Archive::Archive(const Context& context) : context_(context), repository_(contex
 Result<bool> Archive::run(std::stop_token stop) {
   source::Item item;
   while (!stop.stop_requested()) {
-    if (!TRY_AS(context_.source.next(item, stop), "reading the source")) {
+    auto more = context_.source.next(item, stop);
+    // A source that was asked to stop in the middle of its work ends with an error, but no other than ours.
+    if (!more.ok() && more.error().kind() == Errc::stopped && stop.stop_requested()) break;
+    if (!TRY_AS(std::move(more), "reading the source")) {
       while (repo::LocalEntry* old = context_.previous.peek()) match(old->entry.path + '\xff');
       TRY(close_bundle());
       TRY(drain(0));
@@ -239,7 +242,8 @@ Result<void> Archive::drain(std::size_t left_max) {
     }
     Pending ready = std::move(front);
     pending_.pop_front();
-    const bool last_of_bundle = ready.bundle != nullptr && (pending_.empty() || pending_.front().bundle != ready.bundle);
+    // Other entries lie between the members of a bundle; its job is done with once the last of them has gone.
+    const bool last_of_bundle = ready.bundle != nullptr && ready.member + 1 == ready.bundle->members.size();
     pending_jobs_ -= ready.ranges.size() + (last_of_bundle ? 1 : 0);
     TRY(emit(std::move(ready)));
   }
