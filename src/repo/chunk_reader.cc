@@ -29,6 +29,11 @@ Result<Bytes> ChunkReader::read(const model::Address& address, std::stop_token s
   return Bytes(plains_.front().bytes);
 }
 
+Result<Buffer> ChunkReader::read_stored(const model::Address& address, std::stop_token stop) {
+  PackReader* reader = TRY(pack(address.pack, stop));
+  return reader->read_stored(address.slot, stop);
+}
+
 Result<DirectoryEntry> ChunkReader::describe(const model::Address& address, std::stop_token stop) {
   const PackReader* reader = TRY(pack(address.pack, stop));
   if (address.slot >= reader->directory().size()) {
