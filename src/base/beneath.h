@@ -1,7 +1,7 @@
 // Beneath: directories below one directory, by relative path, never through a symbolic link, "." or "..": so
-// nothing outside can be reached even where others rename and link at the same time. Descriptors (O_PATH, good
-// as the first argument of the *at calls) are cached, at most kOpen of them. Paths may be longer than PATH_MAX.
-// Thread-safe.
+// nothing outside can be reached even where others rename and link at the same time. Descriptors (O_PATH,
+// good as the first argument of the *at calls) are cached, at most kOpen of them. Paths may be longer than
+// PATH_MAX. Thread-safe.
 #pragma once
 
 #include <functional>
@@ -33,7 +33,8 @@ class Beneath {
   explicit Beneath(SharedFd top, Follow may_follow = {})
       : top_(std::move(top)), may_follow_(std::move(may_follow)) {}
 
-  // The directory `path`; "" is the top. Errors: not_found, also where a component is not a directory; denied.
+  // The directory `path`; "" is the top. Errors: not_found, also where a component is not a directory;
+  // denied.
   Result<SharedFd> directory(std::string_view path);
   // Takes note of an open directory that the caller knows to be `path`.
   void remember(std::string_view path, SharedFd directory);
@@ -42,7 +43,12 @@ class Beneath {
 
  private:
   static constexpr std::size_t kOpen = 64;
+<<<<<<< HEAD
   // So many of the innermost directories on the way to one asked for are kept too, for those who come back up.
+=======
+  // So many of the innermost directories on the way to one asked for are kept too, for those who come back
+  // up.
+>>>>>>> main
   static constexpr std::size_t kOnTheWay = 24;
   struct Known {
     SharedFd directory;

@@ -1,8 +1,8 @@
 // Encoder and Decoder: the few encodings that the repository format is made of. Integers are
 // little-endian; varint is LEB128 (7 bits a byte, least significant first, at most 10 bytes, and
-// canonical: no superfluous zero bytes); a "string" is a varint length and its bytes. The Decoder never reads past its
-// input: the first bad read makes it fail for good, values then are zero or empty, and finish()
-// tells. Check ok() before using a decoded count as a size.
+// canonical: no superfluous zero bytes); a "string" is a varint length and its bytes. The Decoder
+// never reads past its input: the first bad read makes it fail for good, values then are zero or
+// empty, and finish() tells. Check ok() before using a decoded count as a size.
 #pragma once
 
 #include <cstdint>

@@ -4,6 +4,7 @@
 
 namespace holdfast {
 
+// clang-format off
 //        name           exit  retry  word
 #define HOLDFAST_ERRC(X)                                    \
   X(failed,              1,    false, "failed")             \
@@ -22,6 +23,7 @@ namespace holdfast {
   X(immutable,           17,   false, "immutable")          \
   X(unsupported,         1,    false, "unsupported")        \
   X(stopped,             130,  false, "stopped")
+// clang-format on
 
 enum class Errc : unsigned char {
 #define X(name, exit, retry, word) name,

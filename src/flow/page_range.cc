@@ -64,7 +64,8 @@ Result<void> PageRange::store(std::stop_token stop) {
       append_extent(content_out_, hole);
       continue;
     }
-    if (!TRY(read_block(from, static_cast<std::size_t>(to - from)))) return {};
+    const bool read = TRY(read_block(from, static_cast<std::size_t>(to - from)));
+    if (!read) return {};
     hash_pages((from - range_.from) / kPageBytes, block_);
     TRY(store_block(from, block_, stop));
   }
@@ -122,7 +123,8 @@ Result<void> PageRange::store_block(std::uint64_t from, Bytes block, std::stop_t
     }
     if (covered == block.size() && worth_patching(old, changed)) return patch(old, changed, block, stop);
   }
-  append_extent(content_out_, TRY(storer_.store_data(block, stop)));
+  const model::Extent stored = TRY(storer_.store_data(block, stop));
+  append_extent(content_out_, stored);
   return {};
 }
 

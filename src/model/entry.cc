@@ -6,7 +6,8 @@ namespace holdfast::model {
 
 int compare_paths(std::string_view a, std::string_view b) {
   const std::size_t common = std::min(a.size(), b.size());
-  const auto [at_a, at_b] = std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(common), b.begin());
+  const auto end_a = a.begin() + static_cast<std::ptrdiff_t>(common);
+  const auto [at_a, at_b] = std::mismatch(a.begin(), end_a, b.begin());
   if (at_a == a.begin() + static_cast<std::ptrdiff_t>(common)) {
     return a.size() == b.size() ? 0 : (a.size() < b.size() ? -1 : 1);
   }

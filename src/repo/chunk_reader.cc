@@ -56,7 +56,8 @@ Result<PackReader*> ChunkReader::pack(const model::PackId& id, std::stop_token s
   if (!opened.ok() && opened.error().kind() == Errc::not_found) {
     return Error(Errc::damaged, std::move(opened).error().text() + " (a pack is missing)");
   }
-  packs_.push_front({id, TRY(std::move(opened))});
+  auto reader = TRY(std::move(opened));
+  packs_.push_front({id, std::move(reader)});
   if (packs_.size() > kPacksMax) packs_.pop_back();
   return packs_.front().reader.get();
 }

@@ -244,7 +244,8 @@ Result<model::References> Repository::read_references(const model::Commit& commi
   for (const model::PagePointer& pointer : commit.pages) {
     auto owner = owners.find(pointer.owner);
     if (owner == owners.end()) {
-      owner = owners.emplace(pointer.owner, TRY(read_pages(pointer.owner, stop))).first;
+      auto pages = TRY(read_pages(pointer.owner, stop));
+      owner = owners.emplace(pointer.owner, std::move(pages)).first;
     }
     if (pointer.index >= owner->second.size()) {
       return Error(Errc::damaged, text(commit.transaction) + " refers to a reference page that does not exist");

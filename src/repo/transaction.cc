@@ -21,7 +21,8 @@ Result<std::unique_ptr<Transaction>> Transaction::open(const Repository& reposit
   }
   for (int tries = 0; tries < kOpenTries; ++tries) {
     std::unique_ptr<Transaction> transaction(new Transaction(repository, local, run));  // NOLINT: private
-    if (!TRY(transaction->try_open(stop))) {
+    const bool opened = TRY(transaction->try_open(stop));
+    if (!opened) {
       local.renew_writer();
       continue;
     }
@@ -132,7 +133,8 @@ Result<Hash> Transaction::put_pages(const model::References& references, const m
   for (const model::PagePointer& pointer : before != nullptr ? before->pages : commit.pages) {
     auto owner = owners.find(pointer.owner);
     if (owner == owners.end()) {
-      owner = owners.emplace(pointer.owner, TRY(repository_.read_pages(pointer.owner, stop))).first;
+      auto pages = TRY(repository_.read_pages(pointer.owner, stop));
+      owner = owners.emplace(pointer.owner, std::move(pages)).first;
     }
     if (pointer.index < owner->second.size()) known[crypto::hash(owner->second[pointer.index])] = pointer;
   }
@@ -235,7 +237,8 @@ Result<model::Address> ChunkWriter::put(const NewChunk& chunk, std::stop_token s
 
 Result<void> ChunkWriter::finish(std::stop_token stop) {
   if (pack_ == nullptr || pack_->empty()) return {};
-  transaction_.add(TRY_AS(pack_->finish(stop), "putting a pack"));
+  model::ManifestPack pack = TRY_AS(pack_->finish(stop), "putting a pack");
+  transaction_.add(std::move(pack));
   pack_.reset();
   return {};
 }

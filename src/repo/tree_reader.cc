@@ -16,7 +16,8 @@ void TreeReader::seek(std::string path) {
 
 Result<const model::Entry*> TreeReader::next(std::stop_token stop) {
   while (at_ >= entries_.size()) {
-    if (!TRY(next_leaf(stop))) return nullptr;
+    const bool more = TRY(next_leaf(stop));
+    if (!more) return nullptr;
     while (at_ < entries_.size() && !from_.empty() && compare_paths(entries_[at_].path, from_) < 0) ++at_;
   }
   return &entries_[at_++];

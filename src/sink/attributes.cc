@@ -30,7 +30,8 @@ mode_t current_umask() {
   return mask;
 }
 
-// Paths of objects that have no descriptor: the directory's magic link, so that no part but the last is looked up.
+// Paths of objects that have no descriptor: the directory's magic link, so that no part but the last is
+// looked up.
 std::string place_of(const Object& object) {
   return object.fd >= 0 ? fmt::format("/proc/self/fd/{}", object.fd)
                         : fmt::format("/proc/self/fd/{}/{}", object.directory, object.name);
@@ -134,7 +135,8 @@ void Attributes::set_mode(const Object& object, const model::Entry& entry, mode_
   const Fd fd(::openat(object.directory, object.name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   const std::string place = fmt::format("/proc/self/fd/{}", fd.get());
   struct stat st;
-  if (!fd.valid() || ::fstat(fd.get(), &st) != 0 || S_ISLNK(st.st_mode) || ::chmod(place.c_str(), mode) != 0) {
+  if (!fd.valid() || ::fstat(fd.get(), &st) != 0 || S_ISLNK(st.st_mode) ||
+      ::chmod(place.c_str(), mode) != 0) {
     warn(entry, "mode", errno);
   }
 }
@@ -170,7 +172,8 @@ void Attributes::set_xattrs(const Object& object, const model::Entry& entry, boo
       const char* name = names.c_str() + at;
       // Labels of a security module are the system's to give and can't be taken away.
       if (has(wanted, name) || std::string_view(name) == "security.selinux") continue;
-      const int result = object.fd >= 0 ? ::fremovexattr(object.fd, name) : ::lremovexattr(place.c_str(), name);
+      const int result =
+          object.fd >= 0 ? ::fremovexattr(object.fd, name) : ::lremovexattr(place.c_str(), name);
       if (result != 0 && errno != ENODATA) warn(entry, fmt::format("xattr {}", name), errno);
     }
   }
@@ -185,10 +188,10 @@ void Attributes::set_xattrs(const Object& object, const model::Entry& entry, boo
 }
 
 void Attributes::set_times(const Object& object, const model::Entry& entry) {
-  const timespec times[2] = {{0, UTIME_OMIT}, {entry.mtime.seconds, static_cast<long>(entry.mtime.nanoseconds)}};
-  const int result = object.fd >= 0
-                         ? ::futimens(object.fd, times)
-                         : ::utimensat(object.directory, object.name, times, AT_SYMLINK_NOFOLLOW);
+  const timespec times[2] = {{0, UTIME_OMIT},
+                             {entry.mtime.seconds, static_cast<long>(entry.mtime.nanoseconds)}};
+  const int result = object.fd >= 0 ? ::futimens(object.fd, times)
+                                    : ::utimensat(object.directory, object.name, times, AT_SYMLINK_NOFOLLOW);
   if (result != 0) warn(entry, "times", errno);
 }
 

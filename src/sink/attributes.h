@@ -1,5 +1,5 @@
-// Setting what an object has besides its content. Whatever can't be set is a warning, and all the rest is tried.
-// Thread-safe.
+// Setting what an object has besides its content. Whatever can't be set is a warning, and all the rest is
+// tried. Thread-safe.
 #pragma once
 
 #include <sys/types.h>
@@ -14,8 +14,8 @@
 
 namespace holdfast::sink {
 
-// An object to set attributes of: `name` in the directory open at `directory`; and where it is open itself (not
-// with O_PATH), its descriptor.
+// An object to set attributes of: `name` in the directory open at `directory`; and where it is open itself
+// (not with O_PATH), its descriptor.
 struct Object {
   int directory = -1;
   const char* name = "";
@@ -26,11 +26,12 @@ class Attributes {
  public:
   explicit Attributes(const DirectoryOptions& options);
 
-  // Set all: owner, xattrs, mode, ACLs, times, in an order in which none undoes another. `made_with` is the mode that
-  // the caller has just created the object with, as itself; -1 where it did not.
+  // Set all: owner, xattrs, mode, ACLs, times, in an order in which none undoes another. `made_with` is the
+  // mode that the caller has just created the object with, as itself; -1 where it did not.
   void set(const Object& object, const model::Entry& entry, int made_with);
 
-  // The mode to create a file with so that as little as possible is left to set: never more open than it will be.
+  // The mode to create a file with so that as little as possible is left to set: never more open than it will
+  // be.
   mode_t creation_mode(const model::Entry& entry) const;
   // From now on nothing is assumed of new objects, since they inherit group or ACL from a directory.
   void be_careful() { careful_ = true; }

@@ -49,7 +49,8 @@ Result<bool> is_empty(int directory) {
 DirectorySink::DirectorySink(SharedFd top, DirectoryOptions options)
     : options_(std::move(options)), beneath_(std::move(top)), attributes_(options_) {}
 
-Result<std::unique_ptr<DirectorySink>> DirectorySink::make(const std::string& target, DirectoryOptions options) {
+Result<std::unique_ptr<DirectorySink>> DirectorySink::make(const std::string& target,
+                                                           DirectoryOptions options) {
   std::error_code failure;
   if (!options.dry_run) std::filesystem::create_directories(target, failure);
   Fd top(::open(target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -88,7 +89,8 @@ Result<DirectorySink::Place> DirectorySink::place(std::string_view path) {
 }
 
 Result<Action> DirectorySink::decide(const model::Entry& entry) {
-  if (fresh_) return is_plain_path(entry.path) ? Result<Action>(Action::create) : place(entry.path).error().copy();
+  if (fresh_)
+    return is_plain_path(entry.path) ? Result<Action>(Action::create) : place(entry.path).error().copy();
   auto found = place(entry.path);
   if (!found.ok()) {
     if (found.error().kind() == Errc::not_found) return Action::create;  // with its directory
@@ -111,7 +113,8 @@ Result<Action> DirectorySink::decide(const model::Entry& entry) {
   if (options_.overwrite == Overwrite::if_newer && entry.mtime <= mtime) return Action::skip;
   if (!same_kind) return Action::create;
   if (type == model::FileType::regular) {
-    if (st.st_nlink > 1) return Action::create;  // in-place writing would change the file's other names as well
+    if (st.st_nlink > 1)
+      return Action::create;  // in-place writing would change the file's other names as well
     const bool same = static_cast<std::uint64_t>(st.st_size) == entry.size_bytes && mtime == entry.mtime;
     return options_.overwrite == Overwrite::if_changed && same ? Action::metadata : Action::update;
   }
@@ -127,12 +130,15 @@ Result<Action> DirectorySink::decide(const model::Entry& entry) {
 
 Result<void> DirectorySink::clear(const Place& place, std::string_view path) {
   if (fresh_) return {};
-  const auto remove = [&](int flags) { return ::unlinkat(place.directory->get(), place.name.c_str(), flags); };
+  const auto remove = [&](int flags) {
+    return ::unlinkat(place.directory->get(), place.name.c_str(), flags);
+  };
   if (remove(0) == 0 || errno == ENOENT) return {};
   if (errno != EISDIR && errno != EPERM) return errno_error(errno, fmt::format("remove {}", path));
   beneath_.forget(path);
   if (remove(AT_REMOVEDIR) == 0) return {};
-  return errno_error(errno, fmt::format("remove the directory {}, in whose place something else belongs", path));
+  return errno_error(errno,
+                     fmt::format("remove the directory {}, in whose place something else belongs", path));
 }
 
 Result<void> DirectorySink::make_directory(const model::Entry& entry) {
@@ -162,21 +168,44 @@ Result<void> DirectorySink::finish_directory(const model::Entry& entry) {
   return {};
 }
 
+namespace {
+
+constexpr int kOpenFile = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
+// Opens the regular file that is there; one of our own also where its mode forbids that (finish() sets it
+// anew).
+Fd open_existing(int directory, const char* name, int access) {
+  Fd fd(::openat(directory, name, kOpenFile | access));
+  if (fd.valid() || errno != EACCES) return fd;
+  const Fd handle(::openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat st;
+  if (handle.valid() && ::fstat(handle.get(), &st) == 0 && S_ISREG(st.st_mode) &&
+      ::chmod(fmt::format("/proc/self/fd/{}", handle.get()).c_str(), 0600) == 0) {
+    return Fd(::openat(directory, name, kOpenFile | access));
+  }
+  errno = EACCES;
+  return fd;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<FileWriter>> DirectorySink::open_file(const model::Entry& entry, Action action) {
   if (action == Action::skip) return std::unique_ptr<FileWriter>();
   const Place at = TRY(place(entry.path));
-  constexpr int kFlags = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  const int directory = at.directory->get();
   std::unique_ptr<FileWriter> writer(new FileWriter(beneath_, attributes_, entry.path, Fd()));
   writer->sparse_ = options_.sparse;
+  if (action != Action::create) {
+    writer->keep_content_ = action == Action::metadata;
+    writer->fd_ = open_existing(directory, at.name.c_str(), writer->keep_content_ ? O_RDONLY : O_RDWR);
+    // A program that is running can't be written to, but replaced.
+    if (!writer->fd_.valid() && errno == ETXTBSY) action = Action::create;
+  }
   if (action == Action::create) {
     TRY(clear(at, entry.path));
     const mode_t mode = attributes_.creation_mode(entry);
-    writer->fd_ = Fd(::openat(at.directory->get(), at.name.c_str(), kFlags | O_CREAT | O_EXCL | O_WRONLY, mode));
+    writer->fd_ = Fd(::openat(directory, at.name.c_str(), kOpenFile | O_CREAT | O_EXCL | O_WRONLY, mode));
     writer->made_with_ = static_cast<int>(mode);
-  } else {
-    writer->keep_content_ = action == Action::metadata;
-    const int access = writer->keep_content_ ? O_RDONLY : O_RDWR;
-    writer->fd_ = Fd(::openat(at.directory->get(), at.name.c_str(), kFlags | access));
   }
   if (!writer->fd_.valid()) return errno_error(errno, "open " + entry.path);
   if (action == Action::create) return writer;
@@ -193,7 +222,8 @@ Result<void> DirectorySink::make_special(const model::Entry& entry, Action actio
   HF_ASSERT(type != model::FileType::regular && type != model::FileType::directory);
   if (action == Action::skip) return {};
   if (type == model::FileType::socket) {
-    options_.warn({entry.path, "socket", Error(Errc::unsupported, entry.path + ": sockets are not restored")});
+    options_.warn(
+        {entry.path, "socket", Error(Errc::unsupported, entry.path + ": sockets are not restored")});
     return {};
   }
   int made_with = -1;

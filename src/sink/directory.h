@@ -1,8 +1,8 @@
-// DirectorySink: restores entries below a target directory. Nothing outside the target is touched, whatever the
-// entries' paths say or others do there meanwhile: unsafe paths are refused (damaged), symbolic links never followed.
-// The caller gives a directory before what is in it (make_directory), and finish_directory when all of that is
-// there. Else all calls may come from any threads. Errors concern the one object; what of its attributes can't be
-// set is a warning.
+// DirectorySink: restores entries below a target directory. Nothing outside the target is touched, whatever
+// the entries' paths say or others do there meanwhile: unsafe paths are refused (damaged), symbolic links
+// never followed. The caller gives a directory before what is in it (make_directory), and finish_directory
+// when all of that is there. Else all calls may come from any threads. Errors concern the one object; what of
+// its attributes can't be set is a warning.
 #pragma once
 
 #include <atomic>
@@ -24,25 +24,26 @@ class DirectorySink {
   // Makes the target with its parents where it isn't there (unless it is a dry run).
   static Result<std::unique_ptr<DirectorySink>> make(const std::string& target, DirectoryOptions options);
 
-  // What a restore of this entry does under the options; changes nothing. What is skipped is not to be given to the
-  // other functions; after a dry run nothing is.
+  // What a restore of this entry does under the options; changes nothing. What is skipped is not to be given
+  // to the other functions; after a dry run nothing is.
   Result<Action> decide(const model::Entry& entry);
 
   // Makes the directory, or takes the one that is there. It is private (0700) until finish_directory.
   Result<void> make_directory(const model::Entry& entry);
   Result<void> finish_directory(const model::Entry& entry);
 
-  // Opens a regular file as decide() said; nullptr for Action::skip. For Action::metadata nothing is to be written:
-  // finish() sets the attributes.
+  // Opens a regular file as decide() said; nullptr for Action::skip. For Action::metadata nothing is to be
+  // written: finish() sets the attributes.
   Result<std::unique_ptr<FileWriter>> open_file(const model::Entry& entry, Action action);
-  // Symlinks, fifos and devices, complete with their attributes. Sockets are left out with a warning: only the
-  // program that listens can make one.
+  // Symlinks, fifos and devices, complete with their attributes. Sockets are left out with a warning: only
+  // the program that listens can make one.
   Result<void> make_special(const model::Entry& entry, Action action);
   // One more name for the file restored at `first`.
   Result<void> link(const model::Entry& entry, std::string_view first);
 
-  // Removes what is in `directory` ("" is the target) but not in `keep`, sorted, with all below it. `may_remove` is
-  // asked first for each of those names, called for each before it is removed, and can spare it.
+  // Removes what is in `directory` ("" is the target) but not in `keep`, sorted, with all below it.
+  // `may_remove` is asked first for each of those names, called for each before it is removed, and can spare
+  // it.
   using MayRemove = std::function<bool(const std::string& path, bool is_directory)>;
   Result<void> remove_others(const std::string& directory, const std::vector<std::string>& keep,
                              const MayRemove& may_remove);

@@ -17,7 +17,8 @@ constexpr std::size_t kBlock = 4096;         // the unit of holes
 constexpr std::size_t kCompare = 64 * kKiB;  // read at once for comparison; fits into L1 and L2
 
 bool is_zero(Bytes bytes) {
-  return bytes.empty() || (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+  return bytes.empty() ||
+         (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 }  // namespace

@@ -44,9 +44,9 @@ class FileWriter {
   Attributes& attributes_;
   const std::string path_;
   Fd fd_;
-  int made_with_ = -1;           // mode of creation; -1: the file was there
+  int made_with_ = -1;  // mode of creation; -1: the file was there
   bool sparse_ = false;
-  bool keep_content_ = false;    // only attributes are set
+  bool keep_content_ = false;  // only attributes are set
   std::uint64_t old_size_ = 0;
   std::atomic<std::uint64_t> end_ = 0;  // of what was written
   std::atomic<std::uint64_t> written_ = 0;

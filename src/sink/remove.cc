@@ -59,7 +59,8 @@ Result<Identity> identity_of(int fd, const std::string& path) {
 Result<Fd> step_up(int from, const Identity& expected, const std::string& path) {
   Fd up(::openat(from, "..", kOpenDirectory));
   if (!up.valid()) return errno_error(errno, "remove " + path);
-  if (TRY(identity_of(up.get(), path)) != expected) {
+  const Identity found = TRY(identity_of(up.get(), path));
+  if (found != expected) {
     return Error(Errc::failed, "remove " + path + ": it is being moved about");
   }
   return up;
@@ -67,8 +68,8 @@ Result<Fd> step_up(int from, const Identity& expected, const std::string& path) 
 
 }  // namespace
 
-// Depth first, with one descriptor however deep it goes: the way back is "..", of which it is made sure that it
-// still is the directory we came from, should somebody move things about meanwhile.
+// Depth first, with one descriptor however deep it goes: the way back is "..", of which it is made sure that
+// it still is the directory we came from, should somebody move things about meanwhile.
 Result<void> remove_tree(int directory, const std::string& name, const std::string& path) {
   if (unlinked(directory, name, 0)) return {};
   if (errno != EISDIR && errno != EPERM) return errno_error(errno, "remove " + path);
@@ -76,13 +77,15 @@ Result<void> remove_tree(int directory, const std::string& name, const std::stri
   std::vector<Level> levels;
   Fd at(::fcntl(directory, F_DUPFD_CLOEXEC, 0));
   if (!at.valid()) return errno_error(errno, "remove " + path);
-  levels.push_back({TRY(identity_of(at.get(), path)), {name}});
+  const Identity top = TRY(identity_of(at.get(), path));
+  levels.push_back({top, {name}});
   while (!levels.empty()) {
     if (levels.back().names.empty()) {
       levels.pop_back();
       if (levels.empty()) break;
       at = TRY(step_up(at.get(), levels.back().identity, path));
-      if (!unlinked(at.get(), levels.back().names.back(), AT_REMOVEDIR)) return errno_error(errno, "remove " + path);
+      if (!unlinked(at.get(), levels.back().names.back(), AT_REMOVEDIR))
+        return errno_error(errno, "remove " + path);
       levels.back().names.pop_back();
       continue;
     }
@@ -95,7 +98,9 @@ Result<void> remove_tree(int directory, const std::string& name, const std::stri
     Fd below(::openat(at.get(), child.c_str(), kOpenDirectory));
     if (!below.valid()) return errno_error(errno, "remove " + path + " (" + child + ")");
     at = std::move(below);
-    levels.push_back({TRY(identity_of(at.get(), path)), TRY(names_in(at.get()))});
+    const Identity identity = TRY(identity_of(at.get(), path));
+    std::vector<std::string> names = TRY(names_in(at.get()));
+    levels.push_back({identity, std::move(names)});
   }
   return {};
 }

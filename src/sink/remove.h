@@ -11,8 +11,8 @@ namespace holdfast::sink {
 // The names in the directory open at `fd` (not with O_PATH), sorted.
 Result<std::vector<std::string>> names_in(int fd);
 
-// Removes `name` in the directory open at `directory`, and all below it. Stops at the first failure. `path` is for
-// messages.
+// Removes `name` in the directory open at `directory`, and all below it. Stops at the first failure. `path`
+// is for messages.
 Result<void> remove_tree(int directory, const std::string& name, const std::string& path);
 
 }  // namespace holdfast::sink

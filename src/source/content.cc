@@ -34,7 +34,7 @@ Result<std::size_t> FileContent::read(std::uint64_t offset, MutableBytes out) {
 }
 
 Result<std::vector<std::pair<std::uint64_t, std::uint64_t>>> FileContent::data_runs(std::uint64_t from,
-                                                                                   std::uint64_t to) {
+                                                                                    std::uint64_t to) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> runs;
   // File systems have had bugs in SEEK_DATA (data in the page cache reported as a hole), so it is asked only
   // where blocks are missing anyway; and any odd answer means that the rest is data.

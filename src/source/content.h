@@ -14,7 +14,7 @@ class FileContent : public Content {
 
   Result<std::size_t> read(std::uint64_t offset, MutableBytes out) override;
   Result<std::vector<std::pair<std::uint64_t, std::uint64_t>>> data_runs(std::uint64_t from,
-                                                                        std::uint64_t to) override;
+                                                                         std::uint64_t to) override;
   Result<bool> unchanged_since(const Item& item) override;
 
  private:

@@ -1,9 +1,9 @@
-// FileSource: files of this machine's file systems, below one or several roots. The entries' paths are absolute
-// without the leading '/', and the directories above each root come too, so that a backup of /home/ann yields
-// home, home/ann and all below. A symbolic link is an object of its own, a root that is one as well; only above
-// a root are links followed. What vanishes while it is walked is left out silently; what can't be examined is an
-// item with a problem; a root that isn't there is an error.
-// At most about a hundred descriptors are open, besides the Contents handed out.
+// FileSource: files of this machine's file systems, below one or several roots. The entries' paths are
+// absolute without the leading '/', and the directories above each root come too, so that a backup of
+// /home/ann yields home, home/ann and all below. A symbolic link is an object of its own, a root that is one
+// as well; only above a root are links followed. What vanishes while it is walked is left out silently; what
+// can't be examined is an item with a problem; a root that isn't there is an error. At most about a hundred
+// descriptors are open, besides the Contents handed out.
 #pragma once
 
 #include "source/filters.h"
@@ -27,8 +27,8 @@ class FileSource : public Source {
   Result<void> complete(Item& item) override;
   Result<std::unique_ptr<Content>> open(const Item& item) override;
 
-  // The roots, in order, and what was found there so far; for the thread of next(). A mount that isn't there shows
-  // as a root of one entry that is no mount point.
+  // The roots, in order, and what was found there so far; for the thread of next(). A mount that isn't there
+  // shows as a root of one entry that is no mount point.
   const std::vector<Root>& roots() const;
 
  private:

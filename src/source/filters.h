@@ -1,5 +1,5 @@
-// Filters: what of a file tree is left out. Roots themselves and what is above them never are. Plain values, and the
-// questions about them that need the file system.
+// Filters: what of a file tree is left out. Roots themselves and what is above them never are. Plain values,
+// and the questions about them that need the file system.
 #pragma once
 
 #include <functional>

@@ -61,13 +61,15 @@ void Listing::sort() {
 }
 
 void Listing::keep_only(std::string_view name) {
-  std::erase_if(names_, [&](const Name& n) { return std::string_view(text_.data() + n.offset, n.length) != name; });
+  std::erase_if(names_,
+                [&](const Name& n) { return std::string_view(text_.data() + n.offset, n.length) != name; });
 }
 
 bool Listing::contains(std::string_view name) const {
-  const auto at = std::lower_bound(names_.begin(), names_.end(), name, [this](const Name& a, std::string_view b) {
-    return std::string_view(text_.data() + a.offset, a.length) < b;
-  });
+  const auto at =
+      std::lower_bound(names_.begin(), names_.end(), name, [this](const Name& a, std::string_view b) {
+        return std::string_view(text_.data() + a.offset, a.length) < b;
+      });
   return at != names_.end() && std::string_view(text_.data() + at->offset, at->length) == name;
 }
 

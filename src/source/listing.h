@@ -1,5 +1,5 @@
-// Listing: the names in one directory, in the order of bytes. Its memory is reused from directory to directory.
-// One thread.
+// Listing: the names in one directory, in the order of bytes. Its memory is reused from directory to
+// directory. One thread.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@ namespace holdfast::source {
 
 class Listing {
  public:
-  // Reads and sorts all names but "." and ".." of the directory open at `fd`. Returns 0 or an errno value; the
-  // names read before the error are kept.
+  // Reads and sorts all names but "." and ".." of the directory open at `fd`. Returns 0 or an errno value;
+  // the names read before the error are kept.
   int read(int fd);
 
   void clear();

@@ -11,10 +11,10 @@
 
 namespace holdfast::source {
 
-// All extended attributes of `name` in the directory open at `directory` (POSIX ACLs are among them), sorted, into
-// `out`; a symlink's own. A file system without any gives none. `path` is how the object is reached without /proc,
-// and named in errors. On an error `out` holds those that could be read.
-Result<void> read_xattrs(int directory, std::string_view name, const std::string& path,
+// All extended attributes of `name` in the directory open at `directory` (POSIX ACLs are among them), sorted,
+// into `out`; a symlink's own. A file system without any gives none. `path` is how the object is reached
+// without /proc, and named in errors. On an error `out` holds those that could be read.
+Result<void> read_xattrs(int directory, const std::string& name, const std::string& path,
                          std::vector<model::Xattr>& out);
 
 // Names of users and groups by number, each asked once of the system's databases. "" where there is none.

@@ -81,7 +81,8 @@ Result<void> Pattern::compile(std::string_view text) {
   if (!anchored && options_.floating && !last_only_) components_.push_back({.any_depth = true, .tokens = {}});
   while (true) {
     const std::size_t slash = text.find('/');
-    components_.push_back(TRY(compile_component(text.substr(0, slash))));
+    Component component = TRY(compile_component(text.substr(0, slash)));
+    components_.push_back(std::move(component));
     if (slash == text.npos) return {};
     text.remove_prefix(slash + 1);
   }
@@ -190,8 +191,8 @@ Result<std::size_t> Pattern::compile_set(std::string_view text, std::size_t at) 
   return i;
 }
 
-// Wildcards in one component: a mismatch goes back to the last star, which then takes one character more; earlier
-// stars never need to be reconsidered.
+// Wildcards in one component: a mismatch goes back to the last star, which then takes one character more;
+// earlier stars never need to be reconsidered.
 bool Pattern::matches_one(const Component& component, std::string_view name) const {
   const std::vector<Token>& tokens = component.tokens;
   std::size_t t = 0;
@@ -251,8 +252,8 @@ bool Pattern::matches_all(std::string_view path) const {
 bool Pattern::matches(std::string_view path, bool is_directory) const {
   if (directories_only_ && !is_directory) return false;
   if (exact_) {
-    return exact_->size() == path.size() &&
-           std::equal(path.begin(), path.end(), exact_->begin(), [&](char a, char b) { return folded(a) == b; });
+    return exact_->size() == path.size() && std::equal(path.begin(), path.end(), exact_->begin(),
+                                                       [&](char a, char b) { return folded(a) == b; });
   }
   if (expression_ != nullptr) {
     const std::string text = "/" + std::string(path);
@@ -263,7 +264,8 @@ bool Pattern::matches(std::string_view path, bool is_directory) const {
   return matches_one(components_.front(), slash == path.npos ? path : path.substr(slash + 1));
 }
 
-Result<void> Rules::add(std::string_view line, std::string origin, PatternOptions options, std::size_t number) {
+Result<void> Rules::add(std::string_view line, std::string origin, PatternOptions options,
+                        std::size_t number) {
   std::optional<Pattern> pattern = TRY(Pattern::parse(line, options));
   if (pattern) rules_.push_back({std::move(*pattern), std::string(line), std::move(origin), number});
   return {};
@@ -274,7 +276,8 @@ Result<void> Rules::add_lines(std::string_view text, const std::string& origin, 
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     auto added = add(text.substr(0, end), origin, options, number);
-    if (!added.ok() && !skip_bad) return std::move(added).error().context(fmt::format("{}:{}", origin, number));
+    if (!added.ok() && !skip_bad)
+      return std::move(added).error().context(fmt::format("{}:{}", origin, number));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return {};

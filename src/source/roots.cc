@@ -50,7 +50,8 @@ Result<Roots> Roots::examine(const std::vector<std::string>& paths) {
             [](const Root& a, const Root& b) { return model::compare_paths(a.path, b.path) < 0; });
   std::vector<Root> kept;
   for (Root& root : out.roots_) {
-    const bool covered = !kept.empty() && (root.path == kept.back().path || is_below(root.path, kept.back().path));
+    const bool covered =
+        !kept.empty() && (root.path == kept.back().path || is_below(root.path, kept.back().path));
     if (!covered) kept.push_back(std::move(root));
   }
   out.roots_ = std::move(kept);
@@ -59,9 +60,9 @@ Result<Roots> Roots::examine(const std::vector<std::string>& paths) {
 
 bool Roots::is_above(std::string_view path) const {
   // What lies below `path` follows it at once in the order.
-  const auto next = std::upper_bound(roots_.begin(), roots_.end(), path, [](std::string_view a, const Root& b) {
-    return model::compare_paths(a, b.path) < 0;
-  });
+  const auto next =
+      std::upper_bound(roots_.begin(), roots_.end(), path,
+                       [](std::string_view a, const Root& b) { return model::compare_paths(a, b.path) < 0; });
   return next != roots_.end() && is_below(next->path, path);
 }
 

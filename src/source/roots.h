@@ -13,7 +13,7 @@ struct Root {
   std::string path;             // absolute, without the leading '/'; "" is the file system's root
   bool is_mount_point = false;  // something is mounted there
   bool is_directory = false;
-  std::uint64_t entries = 0;    // given by next() so far, the root itself included
+  std::uint64_t entries = 0;  // given by next() so far, the root itself included
 };
 
 class Roots {

@@ -1,5 +1,6 @@
 // Source: one consistent view of what is to be backed up, as a stream of items in the order of
-// model::compare_paths, and the content of regular files. next() is for one thread; open() and complete() for any.
+// model::compare_paths, and the content of regular files. next() is for one thread; open() and complete() for
+// any.
 #pragma once
 
 #include <memory>
@@ -29,7 +30,7 @@ class Content {
   virtual Result<std::size_t> read(std::uint64_t offset, MutableBytes out) = 0;
   // Runs of [from, to) that may hold data, in order, without overlap; what is between is a hole.
   virtual Result<std::vector<std::pair<std::uint64_t, std::uint64_t>>> data_runs(std::uint64_t from,
-                                                                                std::uint64_t to) = 0;
+                                                                                 std::uint64_t to) = 0;
   // False where the file is no longer as the item said (size, mtime, ctime): it changed while it was read.
   virtual Result<bool> unchanged_since(const Item& item) = 0;
 };
@@ -39,8 +40,8 @@ class Source {
   virtual ~Source() = default;
   // The next item into `item` (whose memory is reused); false at the end. An error ends the backup.
   virtual Result<bool> next(Item& item, std::stop_token stop) = 0;
-  // Adds what next() leaves out because it costs a system call each and an unchanged file doesn't need it: target
-  // of a symlink, xattrs, names of owner and group. On an error `item` holds what could be had.
+  // Adds what next() leaves out because it costs a system call each and an unchanged file doesn't need it:
+  // target of a symlink, xattrs, names of owner and group. On an error `item` holds what could be had.
   virtual Result<void> complete(Item& item) = 0;
   // Errors here concern this one file only: denied, not_found (vanished), …
   virtual Result<std::unique_ptr<Content>> open(const Item& item) = 0;

@@ -103,7 +103,11 @@ class StreamSource::Sequential : public Content {
   }
 
   Result<std::vector<std::pair<std::uint64_t, std::uint64_t>>> data_runs(std::uint64_t from,
+<<<<<<< HEAD
                                                                         std::uint64_t to) override {
+=======
+                                                                         std::uint64_t to) override {
+>>>>>>> main
     return std::vector<std::pair<std::uint64_t, std::uint64_t>>{{from, to}};
   }
 
@@ -119,7 +123,12 @@ StreamSource::StreamSource(std::string path, std::unique_ptr<Input> input, Clock
     : path_(std::move(path)), clock_(clock), input_(std::move(input)) {}
 StreamSource::~StreamSource() = default;
 
+<<<<<<< HEAD
 Result<std::unique_ptr<StreamSource>> StreamSource::from_descriptor(std::string path, Fd input, Clock& clock) {
+=======
+Result<std::unique_ptr<StreamSource>> StreamSource::from_descriptor(std::string path, Fd input,
+                                                                    Clock& clock) {
+>>>>>>> main
   TRY(check_path(path));
   auto from = std::make_unique<Input>();
   from->fd = std::move(input);

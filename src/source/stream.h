@@ -1,8 +1,16 @@
+<<<<<<< HEAD
 // StreamSource: one regular file whose bytes come from a descriptor, such as stdin, or from a command's output. Its
 // size isn't known before: the item says 0 and the content is whatever comes until the end. The content can be opened
 // once and read once, from the beginning on. A command that fails is an error of the read that meets the end, so
 // that half a dump never passes for a whole one; at the end of the stream the backup is good only once read() has
 // returned less than was asked for.
+=======
+// StreamSource: one regular file whose bytes come from a descriptor, such as stdin, or from a command's
+// output. Its size isn't known before: the item says 0 and the content is whatever comes until the end. The
+// content can be opened once and read once, from the beginning on. A command that fails is an error of the
+// read that meets the end, so that half a dump never passes for a whole one; at the end of the stream the
+// backup is good only once read() has returned less than was asked for.
+>>>>>>> main
 #pragma once
 
 #include <mutex>
@@ -19,9 +27,17 @@ class StreamSource : public Source {
  public:
   // `path` is the entry's, relative and plain. Errors: usage.
   static Result<std::unique_ptr<StreamSource>> from_descriptor(std::string path, Fd input, Clock& clock);
+<<<<<<< HEAD
   // Starts `command` (a program, looked up in PATH, and its arguments) with the stdin and stderr of this process.
   // Dropping the source before the end terminates it. Errors: not_found, denied where it can't be run.
   static Result<std::unique_ptr<StreamSource>> from_command(std::string path, const std::vector<std::string>& command,
+=======
+  // Starts `command` (a program, looked up in PATH, and its arguments) with the stdin and stderr of this
+  // process. Dropping the source before the end terminates it. Errors: not_found, denied where it can't be
+  // run.
+  static Result<std::unique_ptr<StreamSource>> from_command(std::string path,
+                                                            const std::vector<std::string>& command,
+>>>>>>> main
                                                             Clock& clock);
   ~StreamSource() override;
 

@@ -74,9 +74,7 @@ void fill(Item& item, const struct statx& stx) {
   item.links = stx.stx_nlink;
 }
 
-std::string problem_text(const char* what, int failure) {
-  return errno_error(failure, what).text();
-}
+std::string problem_text(const char* what, int failure) { return errno_error(failure, what).text(); }
 
 }  // namespace
 
@@ -120,7 +118,8 @@ Result<void> Walk::start() {
   }
   Frame& frame = push();
   frame.first_root = 0;
-  if (const int failure = frame.listing.read(directory->get()); failure != 0) return errno_error(failure, "list /");
+  if (const int failure = frame.listing.read(directory->get()); failure != 0)
+    return errno_error(failure, "list /");
   frame.directory = std::move(directory);
   struct stat st;
   if (::fstat(frame.directory->get(), &st) == 0) root_device_ = st.st_dev;
@@ -139,7 +138,8 @@ Result<bool> Walk::next(Item& item) {
       pop();
       continue;
     }
-    if (TRY(visit(frame, frame.at++, item)) == Seen::emit) return true;
+    const Seen seen = TRY(visit(frame, frame.at++, item));
+    if (seen == Seen::emit) return true;
   }
   return false;
 }
@@ -202,12 +202,13 @@ Result<Walk::Seen> Walk::visit(Frame& frame, std::size_t i, Item& item) {
   return Seen::emit;
 }
 
-Result<Walk::Seen> Walk::visit_above(std::size_t first_root, std::size_t end_root, int directory, const char* name,
-                                     Item& item) {
+Result<Walk::Seen> Walk::visit_above(std::size_t first_root, std::size_t end_root, int directory,
+                                     const char* name, Item& item) {
   Fd fd(::openat(directory, name, O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return errno_error(errno, "can't back up /" + roots_.all()[first_root].path);
   struct statx stx;
-  if (::statx(fd.get(), "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stx) != 0) return errno_error(errno, "stat /" + path_);
+  if (::statx(fd.get(), "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stx) != 0)
+    return errno_error(errno, "stat /" + path_);
   clear(item, path_);
   fill(item, stx);
   enter_above(first_root, end_root, std::make_shared<const Fd>(std::move(fd)));
@@ -225,7 +226,8 @@ Walk::Seen Walk::enter(std::size_t root, bool is_root, int directory, const char
   }
   Frame& frame = push();
   frame.first_root = root;
-  if (const int failure = frame.listing.read(fd.get()); failure != 0) item.problem = problem_text("list", failure);
+  if (const int failure = frame.listing.read(fd.get()); failure != 0)
+    item.problem = problem_text("list", failure);
   frame.directory = std::make_shared<const Fd>(std::move(fd));
   beneath_.remember(path_, frame.directory);
   look_around(frame, is_root);
@@ -259,7 +261,8 @@ bool Walk::left_out(const Item& item, const struct statx& stx) {
   std::string reason;
   if (const Rule* rule = rule_for(is_directory); rule != nullptr && !rule->pattern.negated()) {
     if (filters_.on_excluded) reason = fmt::format("{}:{}: {}", rule->origin, rule->line, rule->text);
-  } else if (S_ISREG(stx.stx_mode) && filters_.larger_than_bytes && stx.stx_size > *filters_.larger_than_bytes) {
+  } else if (S_ISREG(stx.stx_mode) && filters_.larger_than_bytes &&
+             stx.stx_size > *filters_.larger_than_bytes) {
     reason = "larger than the limit";
   } else if (filters_.one_file_system && !is_directory && item.device != root_device_) {
     reason = "on another file system";

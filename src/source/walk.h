@@ -1,6 +1,6 @@
-// Walk: the objects below some roots, and the directories above them, in the order of model::compare_paths, one
-// statx each. Directories above a root may be reached through symbolic links and are told as directories, with
-// only what leads to roots in them. One thread.
+// Walk: the objects below some roots, and the directories above them, in the order of model::compare_paths,
+// one statx each. Directories above a root may be reached through symbolic links and are told as directories,
+// with only what leads to roots in them. One thread.
 #pragma once
 
 #include <sys/stat.h>
@@ -33,7 +33,8 @@ class Walk {
     Listing listing;
     std::size_t at = 0;           // next name
     std::size_t path_length = 0;  // of the directory's path in path_
-    // Above the roots: those below here are roots_[first_root, end_root). Else first_root is the root we are in.
+    // Above the roots: those below here are roots_[first_root, end_root). Else first_root is the root we are
+    // in.
     bool above = false;
     std::size_t first_root = 0;
     std::size_t end_root = 0;
@@ -50,7 +51,8 @@ class Walk {
   void enter_above(std::size_t first_root, std::size_t end_root, SharedFd directory);
   Result<void> start();
   Result<Seen> visit(Frame& frame, std::size_t i, Item& item);
-  Result<Seen> visit_above(std::size_t first_root, std::size_t end_root, int directory, const char* name, Item& item);
+  Result<Seen> visit_above(std::size_t first_root, std::size_t end_root, int directory, const char* name,
+                           Item& item);
   Seen enter(std::size_t root, bool is_root, int directory, const char* name, Item& item);
   // What is done in every directory below a root, once it is listed.
   void look_around(Frame& frame, bool is_root);

@@ -1,5 +1,5 @@
-// Copies a file tree from a source into a directory sink, as a backup and a restore would, without a repository
-// between them.
+// Copies a file tree from a source into a directory sink, as a backup and a restore would, without a
+// repository between them.
 #pragma once
 
 #include <string>

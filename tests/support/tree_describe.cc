@@ -43,8 +43,9 @@ std::string xattrs_of(const char* name) {
   for (ssize_t at = 0; at < size; at += static_cast<ssize_t>(std::strlen(names.data() + at)) + 1) {
     std::vector<char> value(65536);
     const ssize_t length = ::lgetxattr(name, names.data() + at, value.data(), value.size());
-    found.push_back(fmt::format("{}={}", names.data() + at,
-                                length < 0 ? "?" : printable({value.data(), static_cast<std::size_t>(length)})));
+    found.push_back(
+        fmt::format("{}={}", names.data() + at,
+                    length < 0 ? "?" : printable({value.data(), static_cast<std::size_t>(length)})));
   }
   std::sort(found.begin(), found.end());
   std::string out;
@@ -91,7 +92,8 @@ void describe_here(Described& into, const std::string& prefix) {
     return;
   }
   while (const dirent* found = ::readdir(dir)) {
-    if (std::strcmp(found->d_name, ".") != 0 && std::strcmp(found->d_name, "..") != 0) names.push_back(found->d_name);
+    if (std::strcmp(found->d_name, ".") != 0 && std::strcmp(found->d_name, "..") != 0)
+      names.push_back(found->d_name);
   }
   ::closedir(dir);
   std::sort(names.begin(), names.end());

@@ -1,5 +1,5 @@
-// Describes all objects below a directory in text, one line of facts per path, so that two trees can be compared
-// and a difference reads well. Written with plain system calls, apart from the code it checks.
+// Describes all objects below a directory in text, one line of facts per path, so that two trees can be
+// compared and a difference reads well. Written with plain system calls, apart from the code it checks.
 #pragma once
 
 #include <map>

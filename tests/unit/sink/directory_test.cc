@@ -1,8 +1,20 @@
 #include "sink/directory.h"
 
+<<<<<<< HEAD
 #include <sys/stat.h>
 #include <unistd.h>
 
+=======
+#include <sched.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/task_group.h"
+>>>>>>> main
 #include "source/files.h"
 #include "tests/support/tree_build.h"
 #include "tests/support/tree_copy.h"
@@ -52,6 +64,10 @@ void expect_same(const std::string& a, const std::string& b) {
 TEST(DirectorySink, BringsBackEverything) {
   TempTree tree;
   test::build_zoo(tree);
+<<<<<<< HEAD
+=======
+  test::build_deep(tree);
+>>>>>>> main
   TempTree target;
   const Restored restored = restore(tree.path(), target.at("new/one"));
   EXPECT_EQ(restored.error, "");
@@ -65,6 +81,10 @@ TEST(DirectorySink, BringsBackEverything) {
 TEST(DirectorySink, BringsBackEverythingOverWhatWasChanged) {
   TempTree tree;
   test::build_zoo(tree);
+<<<<<<< HEAD
+=======
+  test::build_deep(tree);
+>>>>>>> main
   for (const Overwrite overwrite : {Overwrite::always, Overwrite::if_changed}) {
     TempTree target;
     TempTree aside;
@@ -94,6 +114,10 @@ TEST(DirectorySink, BringsBackEverythingOverWhatWasChanged) {
 TEST(DirectorySink, IntoADirectoryThatHandsDownItsGroupAndAcl) {
   TempTree tree;
   test::build_zoo(tree);
+<<<<<<< HEAD
+=======
+  test::build_deep(tree);
+>>>>>>> main
   TempTree target;
   target.directory("t", 02777);
   target.xattr("t", "system.posix_acl_default",
@@ -124,6 +148,23 @@ TEST(DirectorySink, WritesOnlyWhatDiffers) {
   expect_same(tree.path(), target.path());
 }
 
+<<<<<<< HEAD
+=======
+TEST(DirectorySink, LeavesOtherNamesOfAFileAlone) {
+  TempTree tree;
+  tree.file("f", "new");
+  TempTree target;
+  target.file("f", "old");
+  target.link("kept", "f");
+  EXPECT_EQ(restore(tree.path(), target.path()).error, "");
+  EXPECT_EQ(describe_tree(target.path()).at("f"), describe_tree(tree.path()).at("f"));
+  std::ifstream kept(target.at("kept"));
+  std::string content;
+  kept >> content;
+  EXPECT_EQ(content, "old");
+}
+
+>>>>>>> main
 TEST(DirectorySink, OverwritesAsTold) {
   TempTree tree;
   tree.file("f", "new");
@@ -139,7 +180,12 @@ TEST(DirectorySink, OverwritesAsTold) {
   EXPECT_NE(after(Overwrite::never, "old", 5), expected);
   EXPECT_NE(after(Overwrite::if_newer, "old", 2000), expected);
   EXPECT_EQ(after(Overwrite::if_newer, "old", 5), expected);
+<<<<<<< HEAD
   EXPECT_NE(after(Overwrite::if_changed, "old", 1000), expected);  // the same size and time: taken as the same
+=======
+  EXPECT_NE(after(Overwrite::if_changed, "old", 1000),
+            expected);  // the same size and time: taken as the same
+>>>>>>> main
   EXPECT_EQ(after(Overwrite::always, "old", 1000), expected);
 }
 
@@ -169,6 +215,7 @@ TEST(DirectorySink, RefusesUnsafePaths) {
   TempTree target;
   const auto sink = std::move(DirectorySink::make(target.path(), {})).value();
   const std::string with_nul("a\0b", 3);
+<<<<<<< HEAD
   for (const std::string& path : {std::string("/etc/x"), std::string("../x"), std::string("a/../../x"), std::string(""),
                                   std::string("a//b"), std::string("."), std::string("a/."), std::string("a/"), with_nul}) {
     const model::Entry file = entry_of(path, model::FileType::regular);
@@ -178,6 +225,21 @@ TEST(DirectorySink, RefusesUnsafePaths) {
     EXPECT_EQ(sink->make_special(entry_of(path, model::FileType::fifo), Action::create).error().kind(), Errc::damaged);
     EXPECT_EQ(sink->read_back(path).error().kind(), Errc::damaged) << path;
     EXPECT_EQ(sink->link(entry_of("ok", model::FileType::regular), path).error().kind(), Errc::damaged) << path;
+=======
+  for (const std::string& path :
+       {std::string("/etc/x"), std::string("../x"), std::string("a/../../x"), std::string(""),
+        std::string("a//b"), std::string("."), std::string("a/."), std::string("a/"), with_nul}) {
+    const model::Entry file = entry_of(path, model::FileType::regular);
+    EXPECT_EQ(sink->decide(file).error().kind(), Errc::damaged) << path;
+    EXPECT_EQ(sink->open_file(file, Action::create).error().kind(), Errc::damaged) << path;
+    EXPECT_EQ(sink->make_directory(entry_of(path, model::FileType::directory)).error().kind(), Errc::damaged)
+        << path;
+    EXPECT_EQ(sink->make_special(entry_of(path, model::FileType::fifo), Action::create).error().kind(),
+              Errc::damaged);
+    EXPECT_EQ(sink->read_back(path).error().kind(), Errc::damaged) << path;
+    EXPECT_EQ(sink->link(entry_of("ok", model::FileType::regular), path).error().kind(), Errc::damaged)
+        << path;
+>>>>>>> main
   }
   EXPECT_TRUE(describe_tree(target.path()).empty());
 }
@@ -274,5 +336,98 @@ TEST(DirectorySink, AnUnprivilegedUserIsToldWhatHeCannotSet) {
   EXPECT_EQ(test::run_unprivileged(body, target.path()), 0);
 }
 
+<<<<<<< HEAD
+=======
+// Restores a file with this content; 0 on success.
+int restore_file(DirectorySink& sink, const model::Entry& entry, std::string_view content) {
+  auto action = sink.decide(entry);
+  if (!action.ok()) return 1;
+  auto writer = sink.open_file(entry, action.value());
+  if (!writer.ok()) return 2;
+  if (action.value() != Action::metadata && !writer.value()->write(0, as_bytes(content)).ok()) return 3;
+  return writer.value()->finish(entry).ok() ? 0 : 4;
+}
+
+TEST(DirectorySink, AnUnprivilegedUserCanRestoreOverFilesThatForbidIt) {
+  TempTree target;
+  target.directory("", 0777);
+  const auto body = [](const std::string& path) {
+    const std::string top = path + "/t";
+    for (const std::string_view content : {"first", "again", "again"}) {
+      auto sink = DirectorySink::make(top, {});
+      if (!sink.ok()) return 10;
+      for (const unsigned mode : {0444u, 0u}) {
+        model::Entry entry = entry_of("f" + std::to_string(mode), model::FileType::regular);
+        entry.attributes.mode = mode;
+        entry.size_bytes = content.size();
+        entry.mtime = {content == "first" ? 1 : 2, 0};
+        if (const int failure = restore_file(*sink.value(), entry, content); failure != 0) return failure;
+        struct stat st;
+        if (::stat((top + "/" + entry.path).c_str(), &st) != 0 || (st.st_mode & 07777) != mode) return 11;
+      }
+    }
+    return describe_tree(top).size() == 2 ? 0 : 12;
+  };
+  EXPECT_EQ(test::run_unprivileged(body, target.path()), 0);
+}
+
+TEST(DirectorySink, ReplacesAProgramThatIsRunning) {
+  TempTree target;
+  ASSERT_EQ(::system(("cp /bin/sleep " + target.at("program")).c_str()), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execl(target.at("program").c_str(), "program", "1000", nullptr);
+    ::_exit(1);
+  }
+  // Once it runs, its /proc entry tells its new name.
+  const auto running = [&] {
+    std::array<char, 4096> name{};
+    return ::readlink(fmt::format("/proc/{}/exe", child).c_str(), name.data(), name.size() - 1) > 0 &&
+           target.at("program") == name.data();
+  };
+  while (!running()) ::sched_yield();
+  const auto sink = std::move(DirectorySink::make(target.path(), {})).value();
+  model::Entry entry = entry_of("program", model::FileType::regular);
+  entry.size_bytes = 3;
+  EXPECT_EQ(restore_file(*sink, entry, "new"), 0);
+  EXPECT_NE(describe_tree(target.path()).at("program").find("size=3 "), std::string::npos);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
+
+TEST(DirectorySink, WorkersRestoreSideBySide) {
+  TempTree target;
+  const auto sink = std::move(DirectorySink::make(target.path(), {})).value();
+  std::vector<model::Entry> directories;
+  for (int i = 0; i < 100; ++i)
+    directories.push_back(entry_of(fmt::format("d{}", i), model::FileType::directory));
+  for (const model::Entry& directory : directories) ASSERT_TRUE(sink->make_directory(directory).ok());
+  model::Entry shared = entry_of("shared", model::FileType::regular);
+  shared.size_bytes = 4 * 10000;
+  const auto writer = std::move(sink->open_file(shared, Action::create)).value();
+  TaskGroup workers;
+  for (std::size_t worker = 0; worker < 4; ++worker) {
+    workers.spawn([&, worker](std::stop_token) -> Result<void> {
+      TRY(writer->write(worker * 10000, as_bytes(std::string(10000, static_cast<char>('a' + worker)))));
+      for (std::size_t i = worker; i < 400; i += 4) {
+        model::Entry entry = entry_of(fmt::format("d{}/f{}", i % 100, i), model::FileType::regular);
+        entry.size_bytes = 4;
+        if (restore_file(*sink, entry, "text") != 0) return Error(Errc::failed, entry.path);
+      }
+      return {};
+    });
+  }
+  const auto done = workers.wait();
+  EXPECT_TRUE(done.ok()) << done.error().text();
+  ASSERT_TRUE(writer->finish(shared).ok());
+  for (const model::Entry& directory : directories) EXPECT_TRUE(sink->finish_directory(directory).ok());
+  EXPECT_EQ(describe_tree(target.path()).size(), 501u);
+  const Fd fd = std::move(sink->read_back("shared")).value();
+  std::string content(50000, '\0');
+  ASSERT_EQ(::read(fd.get(), content.data(), content.size()), 40000);
+  for (std::size_t i = 0; i < 40000; ++i) ASSERT_EQ(content[i], static_cast<char>('a' + i / 10000)) << i;
+}
+
+>>>>>>> main
 }  // namespace
 }  // namespace holdfast::sink

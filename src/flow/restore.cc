@@ -1,0 +1,312 @@
+#include "flow/restore.h"
+
+#include <thread>
+
+#include "base/queue.h"
+#include "base/task_group.h"
+#include "flow/restore_worker.h"
+
+namespace holdfast::flow {
+
+namespace {
+
+// Small files go to the workers in batches of about this much; larger ones in pieces.
+constexpr std::uint64_t kBatchBytes = kMiB;
+constexpr std::size_t kBatchFiles = 512;
+constexpr std::uint64_t kPieceBytes = 16 * kMiB;
+constexpr std::size_t kQueuedTasks = 16;
+// Directories to be finished are kept encoded, this many to a block.
+constexpr std::size_t kBlockEntries = 1024;
+
+bool is_below(std::string_view path, std::string_view top) {
+  return top.empty() || path == top || (path.size() > top.size() && path.starts_with(top) && path[top.size()] == '/');
+}
+
+std::string_view parent_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == path.npos ? std::string_view() : path.substr(0, slash);
+}
+
+// The walk of the tree: makes directories and special files itself, hands files to the workers.
+class Restorer {
+ public:
+  Restorer(RestoreContext& context, const model::Root& root, RestoreReport& report, Queue<RestoreTask>& queue,
+           std::stop_token stop)
+      : context_(context), spec_(context.spec), root_(root), report_(report), queue_(queue), stop_(stop) {}
+
+  Result<void> walk();
+  // After the workers are done.
+  Result<void> finish();
+
+ private:
+  Result<void> walk_below(const std::string& path);
+  Result<void> take(const model::Entry& found);
+  Result<void> take_regular(model::Entry entry, sink::Action action);
+  Result<void> take_large(model::Entry entry, sink::Action action);
+  void open_directories(std::string_view path);
+  void make_directory(const model::Entry& entry);
+  Result<void> close_directories(std::string_view path);
+  Result<void> send(RestoreTask task);
+  Result<void> send_batch();
+  void finish_directories(const Buffer& block);
+
+  struct OpenDirectory {
+    model::Entry entry;
+    bool made = false;
+    std::vector<std::string> names;  // in the snapshot; for --delete
+  };
+
+  RestoreContext& context_;
+  const RestoreSpec& spec_;
+  const model::Root& root_;
+  RestoreReport& report_;
+  Queue<RestoreTask>& queue_;
+  std::stop_token stop_;
+  std::vector<OpenDirectory> stack_;
+  std::vector<std::string> top_names_;
+  RestoreTask batch_;
+  std::uint64_t batch_bytes_ = 0;
+  std::map<std::uint64_t, std::string> groups_;             // link group → first path restored
+  std::vector<std::pair<model::Entry, std::string>> links_;  // and to what
+  std::vector<model::Entry> made_;
+  std::vector<Buffer> made_blocks_;
+};
+
+Result<void> Restorer::walk() {
+  if (spec_.only.empty()) {
+    TRY(walk_below(spec_.subpath));
+  } else {
+    for (const std::string& path : spec_.only) TRY(walk_below(path));
+  }
+  TRY(send_batch());
+  return close_directories("\xff");
+}
+
+Result<void> Restorer::walk_below(const std::string& path) {
+  repo::ChunkReader chunks(context_.repository, context_.log);
+  if (!spec_.only.empty()) {
+    // The directories above, for their attributes.
+    for (std::size_t at = path.find('/'); at != path.npos; at = path.find('/', at + 1)) {
+      const auto above = TRY(repo::find_entry(chunks, root_, path.substr(0, at), stop_));
+      if (above) TRY(take(*above));
+    }
+  }
+  repo::TreeReader reader(chunks, root_);
+  reader.seek(path);
+  bool any = false;
+  for (;;) {
+    const model::Entry* entry = TRY(reader.next(stop_));
+    if (entry == nullptr || !is_below(entry->path, path)) break;
+    any = true;
+    TRY(take(*entry));
+  }
+  if (!any && !path.empty()) return Error(Errc::not_found, "the snapshot has no /" + path);
+  return {};
+}
+
+Result<void> Restorer::take(const model::Entry& found) {
+  model::Entry entry = found;
+  if (!spec_.subpath.empty()) {
+    if (entry.path == spec_.subpath) {
+      if (entry.attributes.type == model::FileType::directory) return {};
+      entry.path = entry.path.substr(parent_of(entry.path).empty() ? 0 : parent_of(entry.path).size() + 1);
+    } else {
+      entry.path = entry.path.substr(spec_.subpath.size() + 1);
+    }
+  }
+  TRY(close_directories(entry.path));
+  if (spec_.delete_others) {
+    auto& names = stack_.empty() ? top_names_ : stack_.back().names;
+    names.push_back(entry.path.substr(entry.path.rfind('/') + 1));
+  }
+  const bool directory = entry.attributes.type == model::FileType::directory;
+  if (directory) {
+    if (stack_.empty() || stack_.back().entry.path != entry.path) stack_.push_back({entry, false, {}});
+  }
+  if (spec_.wanted && !spec_.wanted(found)) return {};
+  open_directories(entry.path);
+  if (directory) return {};
+  const auto action = context_.sink.decide(entry);
+  if (!action.ok()) {
+    context_.fail(entry.path, "restore", action.error());
+    return {};
+  }
+  if (entry.attributes.type == model::FileType::regular) {
+    ++report_.files;
+    report_.bytes += entry.size_bytes;
+    context_.observer.progress({report_.files, context_.bytes_restored, root_.files, root_.bytes, context_.problems},
+                               entry.path);
+    if (action.value() == sink::Action::skip) {
+      ++report_.files_skipped;
+      return {};
+    }
+    return spec_.dry_run ? Result<void>() : take_regular(std::move(entry), action.value());
+  }
+  ++report_.others;
+  if (spec_.dry_run || action.value() == sink::Action::skip) return {};
+  const auto made = context_.sink.make_special(entry, action.value());
+  if (!made.ok()) context_.fail(entry.path, "restore", made.error());
+  return {};
+}
+
+// Makes the directories on the stack that are not there yet.
+void Restorer::open_directories(std::string_view) {
+  for (OpenDirectory& directory : stack_) {
+    if (std::exchange(directory.made, true)) continue;
+    ++report_.directories;
+    make_directory(directory.entry);
+  }
+}
+
+void Restorer::make_directory(const model::Entry& entry) {
+  const auto action = context_.sink.decide(entry);
+  if (!action.ok()) {
+    context_.fail(entry.path, "restore", action.error());
+    return;
+  }
+  if (spec_.dry_run) return;
+  const auto made = context_.sink.make_directory(entry);
+  if (!made.ok()) {
+    context_.fail(entry.path, "restore", made.error());
+    return;
+  }
+  if (action.value() == sink::Action::skip) return;
+  made_.push_back(entry);
+  if (made_.size() < kBlockEntries) return;
+  Encoder block;
+  model::encode_block(block, made_);
+  made_blocks_.push_back(block.take());
+  made_.clear();
+}
+
+// Leaves the directories that `path` is not below.
+Result<void> Restorer::close_directories(std::string_view path) {
+  while (!stack_.empty() && !is_below(path, stack_.back().entry.path)) {
+    OpenDirectory& directory = stack_.back();
+    if (spec_.delete_others && directory.made) {
+      std::sort(directory.names.begin(), directory.names.end());
+      const auto may_remove = [&](const std::string& name, bool) {
+        ++report_.files_deleted;
+        context_.observer.item("deleted", name, 0);
+        return !spec_.dry_run;
+      };
+      const auto removed = context_.sink.remove_others(directory.entry.path, directory.names, may_remove);
+      if (!removed.ok()) context_.fail(directory.entry.path, "delete", removed.error());
+    }
+    stack_.pop_back();
+  }
+  return {};
+}
+
+Result<void> Restorer::take_regular(model::Entry entry, sink::Action action) {
+  if (entry.link_group != 0) {
+    const auto [first, is_first] = groups_.try_emplace(entry.link_group, entry.path);
+    if (!is_first) {
+      links_.emplace_back(std::move(entry), first->second);
+      return {};
+    }
+  }
+  if (entry.size_bytes > kPieceBytes && action != sink::Action::metadata) return take_large(std::move(entry), action);
+  // A batch ends where a chunk does, so that no two workers open the same bundle.
+  const bool goes_on = !batch_.files.empty() && !batch_.files.back().entry.content.empty() && !entry.content.empty() &&
+                       batch_.files.back().entry.content.back().chunk == entry.content.front().chunk;
+  if (!goes_on && (batch_bytes_ >= kBatchBytes || batch_.files.size() >= kBatchFiles)) TRY(send_batch());
+  batch_bytes_ += entry.size_bytes;
+  batch_.files.push_back({std::move(entry), action});
+  return {};
+}
+
+Result<void> Restorer::take_large(model::Entry entry, sink::Action action) {
+  auto writer = context_.sink.open_file(entry, action);
+  if (!writer.ok()) {
+    context_.fail(entry.path, "restore", writer.error());
+    return {};
+  }
+  auto file = std::make_shared<SharedFile>();
+  file->writer = std::move(writer).value();
+  file->entry = std::move(entry);
+  std::vector<RestoreTask> pieces;
+  const auto& content = file->entry.content;
+  std::uint64_t offset = 0;
+  for (std::size_t i = 0; i < content.size();) {
+    RestoreTask piece;
+    piece.shared = file;
+    piece.first = i;
+    piece.offset = offset;
+    const std::uint64_t end = offset + kPieceBytes;
+    while (i < content.size() && offset < end) offset += content[i++].length;
+    piece.last = i;
+    pieces.push_back(std::move(piece));
+  }
+  file->pieces_left = static_cast<std::uint32_t>(pieces.size());
+  for (RestoreTask& piece : pieces) TRY(send(std::move(piece)));
+  return {};
+}
+
+Result<void> Restorer::send(RestoreTask task) {
+  if (!queue_.push(std::move(task), stop_)) return Error(Errc::stopped, "stopped");
+  return {};
+}
+
+Result<void> Restorer::send_batch() {
+  if (batch_.files.empty()) return {};
+  batch_bytes_ = 0;
+  return send(std::exchange(batch_, {}));
+}
+
+void Restorer::finish_directories(const Buffer& block) {
+  std::vector<model::Entry> entries;
+  const auto decoded = model::decode_block(block, entries);
+  HF_ASSERT(decoded.ok());
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    const auto finished = context_.sink.finish_directory(*entry);
+    if (!finished.ok()) context_.fail(entry->path, "restore", finished.error());
+  }
+}
+
+Result<void> Restorer::finish() {
+  for (const auto& [entry, first] : links_) {
+    const auto linked = context_.sink.link(entry, first);
+    if (!linked.ok()) context_.fail(entry.path, "restore", linked.error());
+    if (linked.ok()) ++context_.files_restored;
+  }
+  Encoder block;
+  model::encode_block(block, made_);
+  made_blocks_.push_back(block.take());
+  for (auto at = made_blocks_.rbegin(); at != made_blocks_.rend(); ++at) finish_directories(*at);
+  return {};
+}
+
+}  // namespace
+
+Result<RestoreReport> restore(const repo::Repository& repository, const repo::LogState& log, const model::Root& root,
+                              const RestoreSpec& spec, sink::DirectorySink& sink, Observer& observer,
+                              std::stop_token stop) {
+  RestoreReport report;
+  RestoreContext context{repository, log, sink, observer, spec};
+  TaskGroup group(stop);
+  Queue<RestoreTask> queue(kQueuedTasks);
+  const unsigned workers = spec.workers != 0 ? spec.workers : std::max(2u, std::thread::hardware_concurrency());
+  for (unsigned i = 0; i < workers; ++i) {
+    group.spawn([&](std::stop_token inner) -> Result<void> {
+      RestoreWorker worker(context);
+      while (auto task = queue.pop(inner)) TRY(worker.run(*task, inner));
+      return {};
+    });
+  }
+  Restorer restorer(context, root, report, queue, group.token());
+  const auto walked = restorer.walk();
+  queue.close();
+  if (!walked.ok()) group.stop();
+  TRY(group.wait());
+  if (!walked.ok()) return walked.error().copy();
+  if (stop.stop_requested()) return Error(Errc::stopped, "stopped; run the same command again to go on");
+  if (!spec.dry_run) TRY(restorer.finish());
+  report.files_restored = context.files_restored;
+  report.bytes_restored = context.bytes_restored;
+  report.verified_files = context.verified_files;
+  report.problems = context.problems;
+  return report;
+}
+
+}  // namespace holdfast::flow
