@@ -43,6 +43,11 @@ Result<Buffer> ChunkReader::fetch(const model::Address& address, std::stop_token
   }
 }
 
+Result<Buffer> ChunkReader::read_stored(const model::Address& address, std::stop_token stop) {
+  PackReader* reader = TRY(pack(address.pack, stop));
+  return reader->read_stored(address.slot, stop);
+}
+
 Result<DirectoryEntry> ChunkReader::describe(const model::Address& address, std::stop_token stop) {
   const PackReader* reader = TRY(pack(address.pack, stop));
   if (address.slot >= reader->directory().size()) {

@@ -1,5 +1,9 @@
+<<<<<<< HEAD
+// MemorySource: items and contents given as values, for tests and simulations. Immutable once next() was called.
+=======
 // MemorySource: items and contents given as values, for tests and simulations. Immutable once next() was
 // called.
+>>>>>>> main
 #pragma once
 
 #include <map>
