@@ -10,7 +10,7 @@ namespace {
 
 // Entries that may wait for content before them; about 300 bytes each.
 constexpr std::size_t kPendingMax = 32 * 1024;
-constexpr std::size_t kPendingJobsMax = 64;
+constexpr std::size_t kPendingJobsMax = 32;
 // A file whose ctime is not at least this long before the last run began may have changed unseen during it.
 constexpr std::int64_t kRacySeconds = 2;
 
@@ -61,7 +61,10 @@ Archive::Archive(const Context& context) : context_(context), repository_(contex
 Result<bool> Archive::run(std::stop_token stop) {
   source::Item item;
   while (!stop.stop_requested()) {
-    const bool more = TRY_AS(context_.source.next(item, stop), "reading the source");
+    auto next = context_.source.next(item, stop);
+    // A source that was asked to stop in the middle of its work ends with an error, but no other than ours.
+    if (!next.ok() && next.error().kind() == Errc::stopped && stop.stop_requested()) break;
+    const bool more = TRY_AS(std::move(next), "reading the source");
     if (!more) {
       while (repo::LocalEntry* old = context_.previous.peek()) match(old->entry.path + '\xff');
       TRY(close_bundle());
@@ -131,8 +134,7 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
         return enqueue(std::move(pending));
       }
       pending.provenance.unchanged = false;
-      pending.entry = previous.entry;
-      item.entry = previous.entry;
+      item.entry = std::move(previous.entry);
       return queue_small(item, std::move(pending), true);
     }
   }
@@ -147,10 +149,12 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
     name.u64(item.stamp.inode);
     item.entry.link_group = first_word(crypto::keyed_hash(repository_.tree_key(), name.bytes())) | 1;
   }
+  if (regular && item.entry.size_bytes > 0 && item.entry.size_bytes <= kBundledFileBytesMax) {
+    return queue_small(item, std::move(pending), false);
+  }
   pending.entry = item.entry;
   if (item.stream) return queue_stream(item, std::move(pending));
   if (!regular || item.entry.size_bytes == 0) return enqueue(std::move(pending));
-  if (item.entry.size_bytes <= kBundledFileBytesMax) return queue_small(item, std::move(pending), false);
   return queue_large(item, std::move(pending), pending.known ? &previous : nullptr);
 }
 
@@ -254,6 +258,7 @@ Result<void> Archive::drain(std::size_t left_max) {
     }
     Pending ready = std::move(front);
     pending_.pop_front();
+    // Other entries lie between the members of a bundle; its job is done with once the last of them has gone.
     const bool last_of_bundle = ready.bundle != nullptr && ready.member + 1 == ready.bundle->members.size();
     pending_jobs_ -= ready.ranges.size() + (last_of_bundle ? 1 : 0);
     TRY(emit(std::move(ready)));
@@ -265,7 +270,11 @@ Result<void> Archive::drain(std::size_t left_max) {
 bool Archive::collect_content(Pending& pending) {
   model::Entry& entry = pending.entry;
   std::vector<FileResult*> results;
-  if (pending.bundle != nullptr) results.push_back(&pending.bundle->members[pending.member].result);
+  if (pending.bundle != nullptr) {
+    Member& member = pending.bundle->members[pending.member];
+    entry = std::move(member.item.entry);
+    results.push_back(&member.result);
+  }
   for (const auto& job : pending.ranges) results.push_back(&job->range->result);
   if (results.empty()) return true;
   entry.content.clear();

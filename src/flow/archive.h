@@ -41,7 +41,7 @@ class Archive {
 
  private:
   struct Pending {
-    model::Entry entry;
+    model::Entry entry;  // of a bundle's member: in the job, until it is done
     model::Stamp stamp;
     repo::Provenance provenance;
     std::shared_ptr<Job> bundle;

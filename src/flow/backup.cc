@@ -111,7 +111,9 @@ Result<BackupReport> backup(source::Source& source, const repo::Repository& repo
                             const BackupSpec& spec, Observer& observer, std::stop_token stop) {
   const model::Time start = repository.now();
   const repo::History history = TRY(repository.history(stop));
-  auto transaction = TRY(repo::Transaction::open(repository, local, repository.random().array<16>(), stop));
+  auto transaction = TRY(spec.dry_run
+                             ? repo::Transaction::rehearse(repository, local, stop)
+                             : repo::Transaction::open(repository, local, repository.random().array<16>(), stop));
   // From here on nothing that the transaction's view of the log lets it use can be deleted under it.
   const std::string file = series(local, spec);
   Previous previous = TRY(Previous::open(built_upon(file, spec), *transaction, local, history, stop));
@@ -134,6 +136,7 @@ Result<BackupReport> backup(source::Source& source, const repo::Repository& repo
   const model::Root root = TRY(tree.finish({}));
   add_up(report, counters, tree);
   if (spec.dry_run || (finished && spec.skip_if_unchanged && previous.snapshot() != nullptr && !archive.changed_anything())) {
+    if (const auto ended = transaction->abort("nothing changed", {}); !ended.ok()) observer.note(ended.error().text());
     return report;
   }
   TRY(metadata.finish({}));

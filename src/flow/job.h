@@ -12,7 +12,7 @@ namespace holdfast::flow {
 // Files up to this size go into bundles.
 inline constexpr std::uint64_t kBundledFileBytesMax = 64 * kKiB;
 inline constexpr std::uint64_t kBundleBytes = kMiB;
-inline constexpr std::uint64_t kBundleBytesMax = 4 * kMiB;
+inline constexpr std::uint64_t kBundleBytesMax = 2 * kMiB;
 inline constexpr std::size_t kBundleMembersMax = 4096;
 // Large files are cut in ranges that different threads store at once; chunks never cross them.
 inline constexpr std::uint64_t kRangeBytes = 64 * kMiB;

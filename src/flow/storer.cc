@@ -28,6 +28,10 @@ void append_extent(std::vector<model::Extent>& content, const model::Extent& ext
 
 namespace {
 
+// zstd levels of Mode::automatic (docs/performance.md). Small files are mostly text, where a little more effort pays.
+constexpr int kBundleLevel = 4;
+constexpr int kDataLevel = 3;
+
 model::Extent hole(std::uint64_t length) {
   model::Extent extent;
   extent.hole = true;
@@ -53,15 +57,16 @@ Result<void> Storer::run(Job& job, std::stop_token stop) {
   return job.range ? store_range(*job.range, stop) : store_bundle(job.members, stop);
 }
 
-int Storer::level() const {
-  return context_.compression.mode == Compression::Mode::level ? context_.compression.zstd_level : 3;
+int Storer::level(model::ChunkType type) const {
+  if (context_.compression.mode == Compression::Mode::level) return context_.compression.zstd_level;
+  return type == model::ChunkType::bundle ? kBundleLevel : kDataLevel;
 }
 
 Result<model::Address> Storer::store_new(model::ChunkType type, const model::ChunkId& id, Bytes plain,
                                          std::stop_token stop) {
   const bool try_it =
       context_.compression.mode != Compression::Mode::off && !compress::looks_incompressible(plain);
-  const bool pays = try_it && compressor_.compress(plain, level(), compressed_);
+  const bool pays = try_it && compressor_.compress(plain, level(type), compressed_);
   const Bytes stored = pays ? Bytes(compressed_) : plain;
   ++context_.counters.chunks;
   context_.counters.plain_bytes += plain.size();

@@ -51,7 +51,7 @@ class Storer {
   // The data as a chunk in the repository, stored unless it is there; all zeros become a hole.
   Result<model::Extent> store_data(Bytes data, std::stop_token stop);
   Result<model::Address> store_new(model::ChunkType type, const model::ChunkId& id, Bytes plain, std::stop_token stop);
-  int level() const;
+  int level(model::ChunkType type) const;
 
   StoreContext context_;
   const repo::Repository& repository_;

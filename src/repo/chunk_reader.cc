@@ -18,8 +18,7 @@ Result<Bytes> ChunkReader::read(const model::Address& address, std::stop_token s
     plains_.splice(plains_.begin(), plains_, at);
     return Bytes(plains_.front().bytes);
   }
-  PackReader* reader = TRY(pack(address.pack, stop));
-  Buffer plain = TRY(reader->read(address.slot, repository_.chunk_id_key(), stop));
+  Buffer plain = TRY(fetch(address, stop));
   cache_bytes_ += plain.size();
   plains_.push_front({address, std::move(plain)});
   while (plains_.size() > 1 && cache_bytes_ > cache_bytes_max_) {
@@ -27,6 +26,26 @@ Result<Bytes> ChunkReader::read(const model::Address& address, std::stop_token s
     plains_.pop_back();
   }
   return Bytes(plains_.front().bytes);
+}
+
+// Moves on to where the pack is now, as often as it is moved while it is read (decision 2, R2).
+Result<Buffer> ChunkReader::fetch(const model::Address& address, std::stop_token stop) {
+  for (;;) {
+    PackReader* reader = TRY(pack(address.pack, stop));
+    auto plain = reader->read(address.slot, repository_.chunk_id_key(), stop);
+    if (plain.ok() || plain.error().kind() != Errc::not_found) return plain;
+    const auto before = log_.generation(address.pack);
+    packs_.pop_front();
+    TRY(repository_.log().follow(log_, stop));
+    if (log_.generation(address.pack) == before) {
+      return Error(Errc::damaged, std::move(plain).error().text() + " (a pack is missing)");
+    }
+  }
+}
+
+Result<Buffer> ChunkReader::read_stored(const model::Address& address, std::stop_token stop) {
+  PackReader* reader = TRY(pack(address.pack, stop));
+  return reader->read_stored(address.slot, stop);
 }
 
 Result<DirectoryEntry> ChunkReader::describe(const model::Address& address, std::stop_token stop) {
@@ -44,8 +63,10 @@ Result<PackReader*> ChunkReader::pack(const model::PackId& id, std::stop_token s
     return packs_.front().reader.get();
   }
   auto opened = open_pack(id, stop);
-  if (!opened.ok() && opened.error().kind() == Errc::not_found) {
+  while (!opened.ok() && opened.error().kind() == Errc::not_found) {
+    const auto before = log_.generation(id);
     TRY(repository_.log().follow(log_, stop));
+    if (log_.generation(id) == before) break;
     opened = open_pack(id, stop);
   }
   if (!opened.ok() && opened.error().kind() == Errc::not_found) {

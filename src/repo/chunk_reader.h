@@ -17,10 +17,13 @@ class ChunkReader {
 
   // The plain text, its id verified. Valid until the next call.
   Result<Bytes> read(const model::Address& address, std::stop_token stop);
+  // The chunk as it is stored, authenticated; not decompressed, not remembered.
+  Result<Buffer> read_stored(const model::Address& address, std::stop_token stop);
   // What the pack's directory says of a chunk.
   Result<DirectoryEntry> describe(const model::Address& address, std::stop_token stop);
 
  private:
+  Result<Buffer> fetch(const model::Address& address, std::stop_token stop);
   Result<PackReader*> pack(const model::PackId& id, std::stop_token stop);
   Result<std::unique_ptr<PackReader>> open_pack(const model::PackId& id, std::stop_token stop);
 

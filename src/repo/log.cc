@@ -212,24 +212,25 @@ Result<void> Log::apply_object(LogState& state, Bytes object, const std::string&
 
 Result<void> Log::follow(LogState& state, std::stop_token stop) const {
   if (!secrets_.index) return Error(Errc::denied, "this key may not read the log");
-  std::vector<std::uint64_t> numbers;
+  std::uint64_t end = state.next;
   TRY_AS(storage_.list(
              kLogPrefix,
              [&](const storage::ObjectInfo& info) -> Result<void> {
                const auto number = parse_log_name(info.name);
-               if (number && *number >= state.next) numbers.push_back(*number);
+               if (number) end = std::max(end, *number + 1);
                return {};
              },
              stop),
          "listing the log");
-  std::sort(numbers.begin(), numbers.end());
-  for (const std::uint64_t number : numbers) {
-    const std::string name = log_name(number);
-    if (number != state.next) {
-      return Error(Errc::damaged, fmt::format("log entry {} is missing", log_name(state.next)));
+  // A listing may show an entry that came while it went on, and not the one before it.
+  while (state.next < end) {
+    const std::string name = log_name(state.next);
+    const auto object = storage_.get(name, {}, stop);
+    if (!object.ok() && object.error().kind() == Errc::not_found) {
+      return Error(Errc::damaged, fmt::format("log entry {} is missing", name));
     }
-    const Buffer object = TRY_AS(storage_.get(name, {}, stop), "reading " + name);
-    TRY_AS(apply_object(state, object, name), name);
+    if (!object.ok()) return object.error().copy().context("reading " + name);
+    TRY_AS(apply_object(state, object.value(), name), name);
   }
   return {};
 }

@@ -85,6 +85,8 @@ struct LogState {
   bool usable(const model::Address& address) const;
   // The generation under which a pack's object is to be found; nothing where it is gone altogether.
   std::optional<std::uint32_t> generation(const model::PackId& pack) const;
+  // A retired transaction is nothing, whatever objects of its name there are.
+  bool retired(const model::TransactionId& id) const { return deleted.contains({id, kOwnObjects}); }
 
   void apply(std::uint64_t number, const LogEntry& entry);
 };

@@ -46,16 +46,29 @@ Buffer encode_header(const Header& header) {
   out.u32(0);  // key epoch
   for (int mask = 0; mask < 3; ++mask) out.u64(0);
   while (out.size() < kIdentityBytes) out.u8(0);
-  const KeptFrames& kept = header.kept;
+  return relocated_header(out.bytes(), header.kept);
+}
+
+Buffer relocated_header(Bytes header, const KeptFrames& kept) {
   Buffer map((kept.kept.size() + 7) / 8);
+  HF_ASSERT(map.size() <= kKeptMapBytesMax);
   for (std::size_t i = 0; i < kept.kept.size(); ++i) {
     if (kept.kept[i]) map[i / 8] = static_cast<std::uint8_t>(map[i / 8] | 1u << (i % 8));
   }
+  Encoder out;
+  out.raw(header.first(kIdentityBytes));
   out.u32(kept.generation);
   out.u32(kept.frames);
   out.u32(static_cast<std::uint32_t>(map.size()));
   out.raw(map);
   return close_block(out, kPackHeaderBytes);
+}
+
+std::uint8_t frame_log2(std::uint64_t stream_bytes) {
+  if (stream_bytes >= kShortPackBytes) return kFrameLog2Max;
+  unsigned log2 = kFrameLog2Min;
+  while (log2 < kFrameLog2Max && stream_bytes > 16 * ((std::size_t{1} << log2) - kFrameOverheadBytes)) ++log2;
+  return static_cast<std::uint8_t>(log2);
 }
 
 Result<Header> decode_header(Bytes bytes) {

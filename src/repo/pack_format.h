@@ -19,6 +19,8 @@ inline constexpr std::size_t kFrameOverheadBytes = crypto::kNonceBytes + crypto:
 // Chunk streams shorter than this make a short pack, with smaller frames.
 inline constexpr std::size_t kShortPackBytes = 1024 * 1024;
 inline constexpr std::uint32_t kPackSlotsMax = 65536;
+// So that the trailer's copy of the header fits.
+inline constexpr std::size_t kKeptMapBytesMax = 3478;
 
 struct Identity {
   RepositoryId repository{};
@@ -44,7 +46,11 @@ struct Header {
 };
 
 Buffer encode_header(const Header& header);
+// The same pack's header in another generation: the identity stays bit for bit, as every frame is bound to it.
+Buffer relocated_header(Bytes header, const KeptFrames& kept);
 Result<Header> decode_header(Bytes bytes);
+// Of the frames of a pack with a chunk stream that long.
+std::uint8_t frame_log2(std::uint64_t stream_bytes);
 // H of the header's first 512 bytes: part of every frame's associated data.
 Hash identity_hash(Bytes header);
 

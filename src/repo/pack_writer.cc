@@ -11,12 +11,6 @@ constexpr std::size_t kWriteBytes = kMiB;
 // ceil(n / 124) for every n that a full pack can have: 1000 frames, the last chunk, the directory.
 constexpr std::uint32_t kFullStripes = 9;
 
-std::uint8_t short_frame_log2(std::size_t stream_bytes) {
-  unsigned log2 = kFrameLog2Min;
-  while (log2 < kFrameLog2Max && stream_bytes > 16 * ((std::size_t{1} << log2) - kFrameOverheadBytes)) ++log2;
-  return static_cast<std::uint8_t>(log2);
-}
-
 }  // namespace
 
 PackWriter::PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id)
@@ -37,7 +31,7 @@ Result<std::uint32_t> PackWriter::add(const NewChunk& chunk) {
                         static_cast<std::uint32_t>(chunk.stored.size()), chunk.plain_bytes, chunk.codec, chunk.type});
   stream_bytes_ += chunk.stored.size();
   append(pending_, chunk.stored);
-  if (spool_ == nullptr && stream_bytes_ >= kShortPackBytes) TRY(start(kFrameLog2Max));
+  if (spool_ == nullptr && stream_bytes_ >= kShortPackBytes) TRY(start(frame_log2(stream_bytes_)));
   if (spool_ != nullptr) TRY(emit_full_frames());
   return static_cast<std::uint32_t>(directory_.size() - 1);
 }
@@ -121,7 +115,7 @@ Result<void> PackWriter::emit_parity() {
 
 Result<model::ManifestPack> PackWriter::finish(std::stop_token stop) {
   HF_ASSERT(!empty());
-  if (spool_ == nullptr) TRY(start(short_frame_log2(stream_bytes_)));
+  if (spool_ == nullptr) TRY(start(frame_log2(stream_bytes_)));
   TRY(emit_rest(*cipher_, Bytes(pending_).subspan(pending_at_)));
   Trailer trailer;
   trailer.data_frames = frames_;

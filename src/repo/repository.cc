@@ -159,6 +159,7 @@ Result<History> Repository::history(std::stop_token stop) const {
              stop),
          "listing transactions");
   History history;
+  std::vector<TransactionId> vanished;
   for (const auto& [id, has_fate] : decided) {
     if (!has_fate) {
       history.undecided.insert(id);
@@ -167,8 +168,11 @@ Result<History> Repository::history(std::stop_token stop) const {
     auto fate = read_fate(id, stop);
     if (!fate.ok()) {
       // One that prune has removed since the listing is no loss; anything else is unknown, never absent.
-      if (fate.error().kind() == Errc::not_found) continue;
-      if (fate.error().kind() == Errc::stopped) return std::move(fate).error();
+      if (fate.error().kind() == Errc::not_found) {
+        vanished.push_back(id);
+        continue;
+      }
+      if (fate.error().kind() == Errc::stopped || retryable(fate.error().kind())) return std::move(fate).error();
       history.unreadable.push_back(fate.error().text());
     } else if (!fate.value()) {
       history.aborted.insert(id);
@@ -177,6 +181,12 @@ Result<History> Repository::history(std::stop_token stop) const {
     }
   }
   TRY(log().follow(history.log, stop));
+  for (const TransactionId& id : vanished) {
+    if (!history.log.retired(id)) history.unreadable.push_back(transaction_name(id, "fate") + " disappeared");
+  }
+  std::erase_if(history.commits, [&](const Snapshot& s) { return history.log.retired(s.commit.transaction); });
+  std::erase_if(history.aborted, [&](const TransactionId& id) { return history.log.retired(id); });
+  std::erase_if(history.undecided, [&](const TransactionId& id) { return history.log.retired(id); });
   for (Snapshot& snapshot : history.commits) {
     snapshot.forgotten = history.log.forgotten.contains(snapshot.commit.transaction);
     const auto tags = history.log.tags.find(snapshot.commit.transaction);

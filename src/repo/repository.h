@@ -36,7 +36,7 @@ struct Snapshot {
   bool forgotten = false;
 };
 
-// Everything that has been decided, as of the log's head `log`.
+// Everything that has been decided, as of the log's head `log`, without retired transactions.
 struct History {
   LogState log;
   std::vector<Snapshot> commits;                  // by start time; checkpoints and forgotten ones too

@@ -33,6 +33,14 @@ Result<std::unique_ptr<Transaction>> Transaction::open(const Repository& reposit
   return Error(Errc::conflict, "no free name for a transaction").hint("delete holdfast's cache folder and run again");
 }
 
+Result<std::unique_ptr<Transaction>> Transaction::rehearse(const Repository& repository, LocalState& local,
+                                                           std::stop_token stop) {
+  std::unique_ptr<Transaction> transaction(new Transaction(repository, local, {}));  // NOLINT: private
+  transaction->rehearsal_ = true;
+  TRY_AS(repository.log().follow(transaction->log_, stop), "reading the log");
+  return transaction;
+}
+
 // W1. False where the name is taken.
 Result<bool> Transaction::try_open(std::stop_token stop) {
   id_ = local_.next_transaction();
@@ -166,6 +174,7 @@ Result<void> Transaction::put_fate(Bytes object, std::stop_token stop) {
 
 Result<Snapshot> Transaction::commit(model::Commit commit, const model::References& references,
                                      const model::Commit* before, std::stop_token stop) {
+  HF_ASSERT(!rehearsal_);
   commit.transaction = id_;
   commit.run = run_;
   const LocalState::Commit last = local_.last_commit();
@@ -199,7 +208,23 @@ Result<Snapshot> Transaction::commit(model::Commit commit, const model::Referenc
   return snapshot;
 }
 
+Result<void> Transaction::abort(std::string_view reason, std::stop_token stop) {
+  if (rehearsal_ || !repository_.secrets().log) return {};
+  const std::string name = transaction_name(id_, "fate");
+  Encoder body;
+  body.u8(2);
+  encode(body, id_);
+  encode(body, repository_.now());
+  body.string(reason);
+  const Buffer object = wrap_vital(
+      Vital::fate, sign_body(*repository_.secrets().log, repository_.config().id, name, body.take()));
+  const auto put = repository_.storage().put(name, object, stop);
+  if (put.ok() || put.error().kind() == Errc::exists) return {};  // a maintainer may have been faster
+  return put.error().copy().context("aborting a transaction");
+}
+
 Result<model::Address> ChunkWriter::put(const NewChunk& chunk, std::stop_token stop) {
+  if (transaction_.rehearsal()) return model::Address{};
   if (pack_ == nullptr) {
     pack_ = std::make_unique<PackWriter>(transaction_.repository().storage(), transaction_.pack_context(),
                                          transaction_.next_pack(metadata_));

@@ -15,6 +15,10 @@ class Transaction {
   // W1, W2: puts `open` under a fresh name, then reads the log. Errc::damaged where the log can't be read.
   static Result<std::unique_ptr<Transaction>> open(const Repository& repository, LocalState& local, const model::RunId& run,
                                                    std::stop_token stop);
+  // One that writes nothing, to see what a real one would do: chunks that are put to it are dropped; it can't commit.
+  static Result<std::unique_ptr<Transaction>> rehearse(const Repository& repository, LocalState& local,
+                                                       std::stop_token stop);
+  bool rehearsal() const { return rehearsal_; }
 
   const model::TransactionId& id() const { return id_; }
   // The log as of just after `open`: what may be referred to (W3).
@@ -31,6 +35,8 @@ class Transaction {
   // Errc::conflict where a maintainer aborted the transaction meanwhile: begin again.
   Result<Snapshot> commit(model::Commit commit, const model::References& references, const model::Commit* before,
                           std::stop_token stop);
+  // Ends it without a commit, so that no maintainer waits for it: ABORT, where the key has the right to say so.
+  Result<void> abort(std::string_view reason, std::stop_token stop);
 
  private:
   Transaction(const Repository& repository, LocalState& local, const model::RunId& run)
@@ -44,6 +50,7 @@ class Transaction {
   const Repository& repository_;
   LocalState& local_;
   model::RunId run_;
+  bool rehearsal_ = false;
   model::TransactionId id_;
   crypto::Key session_;
   LogState log_;

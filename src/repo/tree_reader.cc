@@ -39,19 +39,22 @@ Result<bool> TreeReader::next_leaf(std::stop_token stop) {
   return true;
 }
 
-Result<Buffer> TreeReader::read_node(const model::Address& address, std::stop_token stop) {
+Result<Buffer> TreeReader::read_node(const model::Address& address, const model::ShortId& id, std::stop_token stop) {
   if (on_node) on_node(address);
+  const DirectoryEntry found = TRY(chunks_.describe(address, stop));
+  if (model::short_id(found.id) != id) return Error(Errc::damaged, "a tree refers to a node that is another one");
   const Bytes bytes = TRY(chunks_.read(address, stop));
   return Buffer(bytes.begin(), bytes.end());
 }
 
 // Goes down from a node to the first wanted leaf below it.
-Result<void> TreeReader::descend(const model::Address& address, const model::ShortId&, std::uint8_t level,
+Result<void> TreeReader::descend(const model::Address& address, const model::ShortId& id, std::uint8_t level,
                                  std::stop_token stop) {
   model::Address at = address;
+  model::ShortId expected = id;
   for (; level > 0; --level) {
     if (wanted && !wanted(at)) return {};
-    const Buffer bytes = TRY(read_node(at, stop));
+    const Buffer bytes = TRY(read_node(at, expected, stop));
     Level here;
     here.children = TRY(model::decode_node(bytes, level));
     if (!from_.empty()) {
@@ -61,11 +64,13 @@ Result<void> TreeReader::descend(const model::Address& address, const model::Sho
         ++here.at;
       }
     }
-    at = here.children[here.at++].address;
+    const model::Child& child = here.children[here.at++];
+    at = child.address;
+    expected = child.id;
     levels_.push_back(std::move(here));
   }
   if (wanted && !wanted(at)) return {};
-  const Buffer leaf = TRY(read_node(at, stop));
+  const Buffer leaf = TRY(read_node(at, expected, stop));
   return read_leaf(leaf, stop);
 }
 
@@ -75,7 +80,7 @@ Result<void> TreeReader::read_leaf(Bytes bytes, std::stop_token stop) {
   std::vector<model::Entry> changed;
   TRY(model::decode_block(leaf.block, changed));
   if (base_.empty() || base_address_ != leaf.delta.base) {
-    const Buffer base_bytes = TRY(read_node(leaf.delta.base, stop));
+    const Buffer base_bytes = TRY(read_node(leaf.delta.base, leaf.delta.base_id, stop));
     const model::Leaf base = TRY(model::decode_leaf(base_bytes));
     if (base.is_delta) return Error(Errc::damaged, "a tree leaf is based on one that is not full");
     TRY(model::decode_block(base.block, base_));

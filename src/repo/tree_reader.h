@@ -30,7 +30,8 @@ class TreeReader {
   Result<bool> next_leaf(std::stop_token stop);
   Result<void> descend(const model::Address& address, const model::ShortId& id, std::uint8_t level, std::stop_token stop);
   Result<void> read_leaf(Bytes bytes, std::stop_token stop);
-  Result<Buffer> read_node(const model::Address& address, std::stop_token stop);
+  // Errc::damaged where the chunk there is not the one of that id.
+  Result<Buffer> read_node(const model::Address& address, const model::ShortId& id, std::stop_token stop);
 
   ChunkReader& chunks_;
   model::Root root_;

@@ -80,14 +80,19 @@ std::vector<std::uint32_t> TreeWriter::relate_to(const LeafOrigin& base) {
 
 Result<TreeWriter::Stored> TreeWriter::store(model::ChunkType type, Bytes plain, std::stop_token stop) {
   const model::ChunkId id = chunk_id(repository_.chunk_id_key(), type, plain);
+  if (const auto known = find ? find(model::short_id(id)) : std::nullopt) {
+    insert(references_, *known);
+    return Stored{*known, model::short_id(id)};
+  }
   const bool pays = compressor_.compress(plain, kTreeLevel, compressed_);
-  const Bytes stored = pays ? Bytes(compressed_) : plain;
+  const Bytes bytes = pays ? Bytes(compressed_) : plain;
   const model::Address address =
-      TRY(chunks_.put({id, type, pays ? Codec::zstd : Codec::raw, static_cast<std::uint32_t>(plain.size()), stored}, stop));
+      TRY(chunks_.put({id, type, pays ? Codec::zstd : Codec::raw, static_cast<std::uint32_t>(plain.size()), bytes}, stop));
   ++stored_chunks_;
   stored_plain_bytes_ += plain.size();
-  stored_bytes_ += stored.size();
+  stored_bytes_ += bytes.size();
   insert(references_, address);
+  if (stored) stored(model::short_id(id), address);
   return Stored{address, model::short_id(id)};
 }
 
@@ -97,10 +102,10 @@ Result<LeafOrigin> TreeWriter::store_leaf(std::stop_token stop) {
     all.push_back(entries_[i].entry);
     entries_[i].base = {i, true, true};
   }
-  const Stored stored = TRY(store(model::ChunkType::leaf, model::encode_leaf(all), stop));
+  const Stored leaf = TRY(store(model::ChunkType::leaf, model::encode_leaf(all), stop));
   LeafOrigin origin;
-  origin.address = origin.base = stored.address;
-  origin.id = origin.base_id = stored.id;
+  origin.address = origin.base = leaf.address;
+  origin.id = origin.base_id = leaf.id;
   origin.base_entries = static_cast<std::uint32_t>(all.size());
   return origin;
 }
@@ -112,11 +117,11 @@ Result<LeafOrigin> TreeWriter::store_delta(const LeafOrigin& base, const std::ve
     if (!e.base.same) changed.push_back(e.entry);
   }
   const model::Delta delta{base.base, base.base_id, removed};
-  const Stored stored = TRY(store(model::ChunkType::leaf, model::encode_delta(delta, changed), stop));
+  const Stored leaf = TRY(store(model::ChunkType::leaf, model::encode_delta(delta, changed), stop));
   insert(references_, base.base);
   LeafOrigin origin;
-  origin.address = stored.address;
-  origin.id = stored.id;
+  origin.address = leaf.address;
+  origin.id = leaf.id;
   origin.base = base.base;
   origin.base_id = base.base_id;
   origin.base_entries = base.base_entries;
@@ -143,8 +148,8 @@ Result<void> TreeWriter::close_leaf(std::stop_token stop) {
     const auto changed = static_cast<std::size_t>(
         std::count_if(entries_.begin(), entries_.end(), [](const LocalEntry& e) { return !e.base.same; }));
     const bool small = base != nullptr && (changed + removed.size()) * kDeltaDivisor < entries_.size();
-    auto stored = small ? store_delta(*base, removed, stop) : store_leaf(stop);
-    const LeafOrigin origin = TRY(std::move(stored));
+    auto kept = small ? store_delta(*base, removed, stop) : store_leaf(stop);
+    const LeafOrigin origin = TRY(std::move(kept));
     child.address = origin.address;
     child.id = origin.id;
     std::vector<model::Entry> all;
@@ -182,8 +187,8 @@ Result<void> TreeWriter::close_node(std::size_t level, std::stop_token stop) {
     parent.address = known->second;
     insert(references_, parent.address);
   } else {
-    const Stored stored = TRY(store(model::ChunkType::node, plain, stop));
-    parent.address = stored.address;
+    const Stored kept = TRY(store(model::ChunkType::node, plain, stop));
+    parent.address = kept.address;
   }
   nodes_.emplace_back(parent.id, parent.address);
   return add_child(level + 1, std::move(parent), stop);

@@ -21,6 +21,10 @@ class TreeWriter {
   TreeWriter(const Repository& repository, ChunkWriter& chunks, model::References& references, LocalTreeWriter& local,
              const std::vector<std::pair<model::ShortId, model::Address>>& known);
 
+  // Asked before a node or leaf is stored, told after: for writers that know more of what the repository has. May be empty.
+  std::function<std::optional<model::Address>(const model::ShortId&)> find;
+  std::function<void(const model::ShortId&, const model::Address&)> stored;
+
   Result<void> add(model::Entry entry, const model::Stamp& stamp, Provenance provenance, std::stop_token stop);
   Result<model::Root> finish(std::stop_token stop);
 

@@ -59,7 +59,8 @@ Result<Identity> identity_of(int fd, const std::string& path) {
 Result<Fd> step_up(int from, const Identity& expected, const std::string& path) {
   Fd up(::openat(from, "..", kOpenDirectory));
   if (!up.valid()) return errno_error(errno, "remove " + path);
-  if (TRY(identity_of(up.get(), path)) != expected) {
+  const Identity found = TRY(identity_of(up.get(), path));
+  if (found != expected) {
     return Error(Errc::failed, "remove " + path + ": it is being moved about");
   }
   return up;
@@ -76,7 +77,8 @@ Result<void> remove_tree(int directory, const std::string& name, const std::stri
   std::vector<Level> levels;
   Fd at(::fcntl(directory, F_DUPFD_CLOEXEC, 0));
   if (!at.valid()) return errno_error(errno, "remove " + path);
-  levels.push_back({TRY(identity_of(at.get(), path)), {name}});
+  const Identity top = TRY(identity_of(at.get(), path));
+  levels.push_back({top, {name}});
   while (!levels.empty()) {
     if (levels.back().names.empty()) {
       levels.pop_back();
@@ -96,7 +98,9 @@ Result<void> remove_tree(int directory, const std::string& name, const std::stri
     Fd below(::openat(at.get(), child.c_str(), kOpenDirectory));
     if (!below.valid()) return errno_error(errno, "remove " + path + " (" + child + ")");
     at = std::move(below);
-    levels.push_back({TRY(identity_of(at.get(), path)), TRY(names_in(at.get()))});
+    const Identity identity = TRY(identity_of(at.get(), path));
+    std::vector<std::string> names = TRY(names_in(at.get()));
+    levels.push_back({identity, std::move(names)});
   }
   return {};
 }

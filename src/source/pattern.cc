@@ -81,7 +81,8 @@ Result<void> Pattern::compile(std::string_view text) {
   if (!anchored && options_.floating && !last_only_) components_.push_back({.any_depth = true, .tokens = {}});
   while (true) {
     const std::size_t slash = text.find('/');
-    components_.push_back(TRY(compile_component(text.substr(0, slash))));
+    Component component = TRY(compile_component(text.substr(0, slash)));
+    components_.push_back(std::move(component));
     if (slash == text.npos) return {};
     text.remove_prefix(slash + 1);
   }

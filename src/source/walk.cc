@@ -138,7 +138,8 @@ Result<bool> Walk::next(Item& item) {
       pop();
       continue;
     }
-    if (TRY(visit(frame, frame.at++, item)) == Seen::emit) return true;
+    const Seen seen = TRY(visit(frame, frame.at++, item));
+    if (seen == Seen::emit) return true;
   }
   return false;
 }

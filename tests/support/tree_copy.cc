@@ -10,7 +10,8 @@ namespace {
 Result<void> copy_content(source::Content& content, sink::FileWriter& writer, std::uint64_t size) {
   Buffer buffer(64 * kKiB);
   std::uint64_t done = 0;
-  for (const auto& [from, to] : TRY(content.data_runs(0, size))) {
+  const auto runs = TRY(content.data_runs(0, size));
+  for (const auto& [from, to] : runs) {
     TRY(writer.hole(done, from - done));
     for (done = from; done < to;) {
       const std::size_t want = std::min<std::uint64_t>(buffer.size(), to - done);
@@ -29,7 +30,9 @@ Result<Copied> copy_tree(source::Source& from, sink::DirectorySink& to, std::str
   Copied copied;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> linked;
   source::Item item;
-  while (TRY(from.next(item, {}))) {
+  while (true) {
+    const bool more = TRY(from.next(item, {}));
+    if (!more) break;
     if (!strip.empty() && !item.entry.path.starts_with(strip + "/")) continue;
     TRY(from.complete(item));
     std::unique_ptr<source::Content> content;

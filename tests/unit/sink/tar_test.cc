@@ -34,7 +34,9 @@ Result<void> archive(const std::string& tree, const std::string& to) {
   TarSink tar(create(to));
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> linked;
   source::Item item;
-  while (TRY(from->next(item, {}))) {
+  while (true) {
+    const bool more = TRY(from->next(item, {}));
+    if (!more) break;
     if (!item.entry.path.starts_with(tree.substr(1) + "/")) continue;
     TRY(from->complete(item));
     model::Entry entry = item.entry;

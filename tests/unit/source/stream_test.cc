@@ -21,7 +21,8 @@ Result<std::string> read_to_end(Content& content) {
 Result<std::string> output_of(const std::vector<std::string>& command) {
   const auto source = TRY(StreamSource::from_command("dump", command, system_clock()));
   Item item;
-  if (!TRY(source->next(item, {}))) return Error(Errc::failed, "no item");
+  const bool given = TRY(source->next(item, {}));
+  if (!given) return Error(Errc::failed, "no item");
   const auto content = TRY(source->open(item));
   return read_to_end(*content);
 }

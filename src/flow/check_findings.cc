@@ -1,0 +1,153 @@
+#include "flow/check_findings.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include <fmt/core.h>
+
+#include "crypto/hash.h"
+
+namespace holdfast::flow {
+
+Severity severity_of(Errc kind) {
+  const bool damaged = kind == Errc::damaged || kind == Errc::not_found || kind == Errc::wrong_key;
+  return damaged ? Severity::damaged : Severity::unreachable;
+}
+
+const char* word(Severity severity) {
+  switch (severity) {
+    case Severity::warning: return "warning";
+    case Severity::unreachable: return "unreachable";
+    case Severity::damaged: return "damaged";
+  }
+  return "damaged";
+}
+
+std::uint64_t CheckReport::count(Severity severity) const {
+  return static_cast<std::uint64_t>(
+      std::count_if(findings.begin(), findings.end(), [&](const Finding& f) { return f.severity == severity; }));
+}
+
+int CheckReport::exit_code() const {
+  if (count(Severity::damaged) > 0) return holdfast::exit_code(Errc::damaged);
+  return count(Severity::unreachable) > 0 ? holdfast::exit_code(Errc::unreachable) : 0;
+}
+
+void CheckFindings::put(Found found, Errc kind) {
+  const Finding& finding = found.finding;
+  if (finding.severity == Severity::warning) {
+    observer_.note(finding.object + ": " + finding.text);
+  } else {
+    observer_.problem(finding.object, "check", Error(kind, finding.text));
+  }
+  const std::lock_guard lock(mutex_);
+  found_.push_back(std::move(found));
+}
+
+void CheckFindings::warn(std::string kind, std::string object, std::string text) {
+  put({{Severity::warning, std::move(kind), std::move(object), {}, std::move(text)}, {}}, Errc::damaged);
+}
+
+void CheckFindings::damaged(std::string kind, std::string object, std::string text, std::optional<DamagedSlots> where) {
+  put({{Severity::damaged, std::move(kind), std::move(object), {}, std::move(text)}, std::move(where)}, Errc::damaged);
+}
+
+void CheckFindings::add(std::string kind, std::string object, const Error& error, std::optional<DamagedSlots> where) {
+  const Severity severity = severity_of(error.kind());
+  put({{severity, std::move(kind), std::move(object), {}, error.text()}, std::move(where)}, error.kind());
+}
+
+void CheckFindings::add_for(const std::string& snapshot, std::string kind, std::string object, const Error& error) {
+  put({{severity_of(error.kind()), std::move(kind), std::move(object), {snapshot}, error.text()}, {}}, error.kind());
+}
+
+bool CheckFindings::covers(const model::Address& address) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(found_.begin(), found_.end(), [&](const Found& found) {
+    return found.where && found.where->pack == address.pack &&
+           (!found.where->slots || found.where->slots->contains(address.slot));
+  });
+}
+
+bool CheckFindings::any_slots() const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(found_.begin(), found_.end(), [](const Found& found) { return found.where.has_value(); });
+}
+
+namespace {
+
+bool overlap(const model::Slots& a, const model::Slots& b) {
+  model::Slots both = a;
+  both.unite(b);
+  return both.count() < a.count() + b.count();
+}
+
+}  // namespace
+
+void CheckFindings::attribute(const std::string& snapshot, const model::References& references) {
+  const std::lock_guard lock(mutex_);
+  for (Found& found : found_) {
+    if (!found.where) continue;
+    const auto at = references.find(found.where->pack);
+    if (at == references.end()) continue;
+    if (!found.where->slots || overlap(*found.where->slots, at->second)) found.finding.snapshots.push_back(snapshot);
+  }
+}
+
+std::vector<Finding> CheckFindings::take() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Finding> out;
+  for (Found& found : found_) out.push_back(std::move(found.finding));
+  found_.clear();
+  // Threads find in any order; reports of equal repositories are equal.
+  std::stable_sort(out.begin(), out.end(), [](const Finding& a, const Finding& b) {
+    return std::tie(a.kind, a.object, a.text) < std::tie(b.kind, b.object, b.text);
+  });
+  return out;
+}
+
+Result<CheckPart> parse_check_part(std::string_view text) {
+  CheckPart part;
+  const char* const end = text.data() + text.size();
+  if (text.ends_with('%')) {
+    const auto [at, error] = std::from_chars(text.data(), end - 1, part.percent);
+    if (error == std::errc{} && at == end - 1 && part.percent > 0 && part.percent <= 100) return part;
+  } else {
+    const auto [slash, error] = std::from_chars(text.data(), end, part.part);
+    if (error == std::errc{} && slash != end && *slash == '/') {
+      const auto [at, error2] = std::from_chars(slash + 1, end, part.parts);
+      if (error2 == std::errc{} && at == end && part.part >= 1 && part.part <= part.parts) return part;
+    }
+  }
+  return Error(Errc::usage, fmt::format("\"{}\" is not a part of the repository", text))
+      .hint("write a percentage like 5%, or one part of several like 2/7");
+}
+
+std::vector<bool> PartChooser::choose(const std::vector<std::string>& names) {
+  std::vector<bool> chosen(names.size(), part_.parts == 0 && part_.percent >= 100);
+  if (part_.parts != 0) {
+    // By a hash of the name: the same pack is always in the same part, so that t runs of n/t see everything.
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const Hash hash = crypto::hash(as_bytes(names[i]));
+      std::uint32_t word = 0;
+      std::memcpy(&word, hash.data(), sizeof word);
+      chosen[i] = word % part_.parts == part_.part - 1;
+    }
+    return chosen;
+  }
+  if (part_.percent >= 100 || names.empty()) return chosen;
+  std::vector<std::size_t> order(names.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const auto wanted = static_cast<std::size_t>(std::ceil(static_cast<double>(names.size()) * part_.percent / 100));
+  for (std::size_t i = 0; i < std::min(wanted, order.size()); ++i) {
+    const auto bytes = random_.array<8>();
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data(), sizeof word);
+    std::swap(order[i], order[i + word % (order.size() - i)]);
+    chosen[order[i]] = true;
+  }
+  return chosen;
+}
+
+}  // namespace holdfast::flow

@@ -1,0 +1,64 @@
+// CheckFindings: gathers what a check finds, from any thread, and in the end says which snapshots it touches. And the choice
+// of packs to read.
+#pragma once
+
+#include <mutex>
+
+#include "flow/check.h"
+
+namespace holdfast::flow {
+
+
+// What of a pack a finding is about.
+struct DamagedSlots {
+  model::PackId pack;
+  std::optional<model::Slots> slots;  // nothing: all of it
+};
+
+class CheckFindings {
+ public:
+  explicit CheckFindings(Observer& observer) : observer_(observer) {}
+
+  void warn(std::string kind, std::string object, std::string text);
+  void damaged(std::string kind, std::string object, std::string text, std::optional<DamagedSlots> where = {});
+  // Damaged or unreachable, as the error says.
+  void add(std::string kind, std::string object, const Error& error, std::optional<DamagedSlots> where = {});
+  // The same, of something that just this snapshot needs.
+  void add_for(const std::string& snapshot, std::string kind, std::string object, const Error& error);
+
+  // True where a finding covers that chunk already.
+  bool covers(const model::Address& address) const;
+  // Whether any finding is about slots.
+  bool any_slots() const;
+  // Notes the snapshot in every finding whose slots it refers to.
+  void attribute(const std::string& snapshot, const model::References& references);
+  std::vector<Finding> take();
+
+ private:
+  struct Found {
+    Finding finding;
+    std::optional<DamagedSlots> where;
+  };
+  void put(Found found, Errc kind);
+
+  Observer& observer_;
+  mutable std::mutex mutex_;  // guards found_
+  std::vector<Found> found_;
+};
+
+// What the error of a read tells: Errc::damaged, not_found, wrong_key mean damage; anything else, that it could not be read.
+Severity severity_of(Errc kind);
+
+// Picks packs by `part`.
+class PartChooser {
+ public:
+  PartChooser(const CheckPart& part, Random& random) : part_(part), random_(random) {}
+  // Of `names`, in order: whether each is chosen. At least one is, if there is any.
+  std::vector<bool> choose(const std::vector<std::string>& names);
+
+ private:
+  CheckPart part_;
+  Random& random_;
+};
+
+}  // namespace holdfast::flow

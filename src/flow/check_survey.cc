@@ -1,0 +1,311 @@
+#include "flow/check_survey.h"
+
+#include <fmt/core.h>
+
+#include "crypto/hash.h"
+
+namespace holdfast::flow {
+
+using model::PackId;
+using model::TransactionId;
+using repo::Vital;
+
+namespace {
+
+class Surveyor {
+ public:
+  Surveyor(const repo::Repository& repository, CheckFindings& findings, CheckReport& report, std::stop_token stop)
+      : repository_(repository), findings_(findings), report_(report), stop_(std::move(stop)) {}
+
+  Result<Survey> run();
+
+ private:
+  Result<void> list_transactions();
+  Result<void> read_fates();
+  void read_log();
+  void choose_live();
+  void check_keys();
+  void check_transactions();
+  void check_transaction(const repo::Snapshot& snapshot);
+  void check_chain();
+  void add_manifest(const model::Manifest& manifest);
+  void gather_references();
+  Result<void> compare_with_store();
+  std::optional<Buffer> vital(Vital kind, const std::string& text_kind, const std::string& name);
+  bool retired(const TransactionId& id) const { return log_.deleted.contains({id, repo::kOwnObjects}); }
+
+  const repo::Repository& repository_;
+  CheckFindings& findings_;
+  CheckReport& report_;
+  std::stop_token stop_;
+  std::map<TransactionId, std::set<std::string>> listed_;  // the objects of each transaction
+  std::vector<repo::Snapshot> commits_;                    // not retired
+  std::set<TransactionId> unreadable_;                     // whose fate says nothing
+  repo::LogState log_;
+  std::vector<repo::Snapshot> live_;
+  std::map<PackId, PackPlan> packs_;
+};
+
+Result<Survey> Surveyor::run() {
+  if (!repository_.secrets().index) return Error(Errc::denied, "this key may not read what there is to check");
+  // Fates before the log (decision 2, R1): what the log has retired is then no loss.
+  TRY(list_transactions());
+  TRY(read_fates());
+  read_log();
+  choose_live();
+  check_keys();
+  check_transactions();
+  check_chain();
+  gather_references();
+  if (stop_.stop_requested()) return Error(Errc::stopped, "stopped");
+  TRY(compare_with_store());
+  Survey out;
+  for (auto& [id, plan] : packs_) out.packs.push_back(std::move(plan));
+  out.log = std::move(log_);
+  out.live = std::move(live_);
+  return out;
+}
+
+Result<void> Surveyor::list_transactions() {
+  return repository_.storage().list(
+      repo::kTransactionPrefix,
+      [&](const storage::ObjectInfo& info) -> Result<void> {
+        if (auto object = repo::parse_transaction_name(info.name)) listed_[object->id].insert(std::move(object->what));
+        return {};
+      },
+      stop_);
+}
+
+// The object, if it is there and whole; both copies inside are looked at.
+std::optional<Buffer> Surveyor::vital(Vital kind, const std::string& text_kind, const std::string& name) {
+  auto object = repository_.storage().get(name, {}, stop_);
+  if (!object.ok()) {
+    findings_.add(text_kind, name, object.error());
+    return std::nullopt;
+  }
+  const auto unwrapped = repo::unwrap_vital(kind, object.value(), name);
+  if (!unwrapped.ok()) {
+    findings_.add(text_kind, name, unwrapped.error());
+    return std::nullopt;
+  }
+  if (unwrapped.value().one_copy_damaged) findings_.warn(text_kind, name, "one of two copies inside is damaged");
+  return std::move(object).value();
+}
+
+Result<void> Surveyor::read_fates() {
+  for (const auto& [id, objects] : listed_) {
+    if (stop_.stop_requested()) return Error(Errc::stopped, "stopped");
+    if (!objects.contains("fate")) {
+      ++report_.undecided;
+      continue;
+    }
+    auto fate = repository_.read_fate(id, stop_);
+    if (fate.ok() && fate.value()) {
+      commits_.push_back(std::move(*fate.value()));
+    } else if (!fate.ok() && fate.error().kind() != Errc::not_found) {  // not found: removed since it was listed
+      unreadable_.insert(id);
+    }
+  }
+  return {};
+}
+
+void Surveyor::read_log() {
+  const auto followed = repository_.log().follow(log_, stop_);
+  if (!followed.ok()) findings_.add("log", repo::log_name(log_.next), followed.error());
+  report_.log_entries = log_.next;
+  report_.void_log_entries = log_.void_entries;
+  for (std::uint64_t number = 0; number < log_.next; ++number) vital(Vital::log, "log", repo::log_name(number));
+}
+
+// Decision 2, "Live commits".
+void Surveyor::choose_live() {
+  std::erase_if(commits_, [&](const repo::Snapshot& s) { return retired(s.commit.transaction); });
+  std::map<model::RunId, TransactionId> last_of_run;
+  for (const repo::Snapshot& s : commits_) {
+    TransactionId& last = last_of_run[s.commit.run];
+    last = std::max(last, s.commit.transaction);
+  }
+  for (repo::Snapshot& s : commits_) {
+    const TransactionId& id = s.commit.transaction;
+    s.forgotten = log_.forgotten.contains(id);
+    const bool checkpoint = s.commit.kind == model::CommitKind::checkpoint;
+    const bool done = checkpoint && (log_.abandoned.contains(id) || last_of_run[s.commit.run] != id);
+    if (s.forgotten || done) continue;
+    ++(checkpoint ? report_.checkpoints : report_.snapshots);
+    live_.push_back(s);
+  }
+}
+
+void Surveyor::check_keys() {
+  vital(Vital::config, "config", repo::kConfigName);
+  const auto keys = repository_.storage().list(
+      repo::kKeyPrefix,
+      [&](const storage::ObjectInfo& info) -> Result<void> {
+        const auto object = vital(Vital::key, "key", info.name);
+        if (!object) return {};
+        const auto slot = repo::decode_slot(*object, info.name);
+        if (!slot.ok()) findings_.add("key", info.name, slot.error());
+        return {};
+      },
+      stop_);
+  if (!keys.ok()) findings_.add("key", repo::kKeyPrefix, keys.error());
+}
+
+void Surveyor::check_transactions() {
+  for (const auto& [id, objects] : listed_) {
+    if (retired(id) || !objects.contains("fate")) continue;
+    ++report_.transactions;
+    const std::string name = repo::transaction_name(id, "fate");
+    if (!vital(Vital::fate, "transaction", name) || !unreadable_.contains(id)) continue;
+    const auto again = repository_.read_fate(id, stop_);
+    if (!again.ok()) findings_.add("transaction", name, again.error());
+  }
+  for (const repo::Snapshot& snapshot : commits_) {
+    if (stop_.stop_requested()) return;
+    check_transaction(snapshot);
+  }
+}
+
+// What a commit stands on besides its packs: open, manifest, reference pages.
+void Surveyor::check_transaction(const repo::Snapshot& snapshot) {
+  const TransactionId& id = snapshot.commit.transaction;
+  const auto name = [&](const char* what) { return repo::transaction_name(id, what); };
+  const auto as_committed = [&](const std::optional<Buffer>& object, const Hash& hash, const std::string& object_name) {
+    if (!object) return false;
+    // One damaged copy changes the hash but not what it says.
+    const std::size_t half = object->size() / 2;
+    if (crypto::hash(*object) == hash) return true;
+    for (const std::size_t from : {std::size_t{0}, half}) {
+      const Bytes copy = Bytes(*object).subspan(from, half);
+      Buffer twice(copy.begin(), copy.end());
+      append(twice, copy);
+      if (crypto::hash(twice) == hash) return true;
+    }
+    findings_.damaged("transaction", object_name, "it is not the one that the commit names");
+    return false;
+  };
+  const auto open = vital(Vital::open, "transaction", name("open"));
+  if (open && repository_.secrets().read) {
+    const auto secret = repository_.session_secret(id, stop_);
+    if (!secret.ok()) findings_.add("transaction", name("open"), secret.error());
+  }
+  if (as_committed(vital(Vital::manifest, "transaction", name("man")), snapshot.commit.manifest_hash, name("man"))) {
+    const auto manifest = repository_.read_manifest(id, stop_);
+    if (manifest.ok()) {
+      add_manifest(manifest.value());
+    } else {
+      findings_.add("transaction", name("man"), manifest.error());
+    }
+  }
+  if (snapshot.commit.refs_hash == Hash{}) return;
+  as_committed(vital(Vital::refs, "transaction", name("refs")), snapshot.commit.refs_hash, name("refs"));
+}
+
+void Surveyor::add_manifest(const model::Manifest& manifest) {
+  for (const model::ManifestPack& pack : manifest.packs) {
+    const PackId id{manifest.transaction, pack.pack};
+    const auto generation = log_.generation(id);
+    if (!generation) continue;
+    PackPlan plan;
+    plan.object = {id, *generation};
+    plan.named = true;
+    plan.object_bytes = pack.object_bytes;
+    plan.root = pack.root;
+    plan.listing = listing_hash(pack.chunks);
+    packs_.insert_or_assign(id, std::move(plan));
+  }
+}
+
+// Every writer's commits name the one before, so that one that was removed without the log's consent shows.
+void Surveyor::check_chain() {
+  std::map<TransactionId, const Hash*> hashes;
+  for (const repo::Snapshot& s : commits_) hashes[s.commit.transaction] = &s.hash;
+  for (const repo::Snapshot& s : commits_) {
+    if (s.commit.previous_sequence == 0) continue;
+    const TransactionId before{s.commit.transaction.writer, s.commit.previous_sequence};
+    if (retired(before) || unreadable_.contains(before)) continue;
+    const auto at = hashes.find(before);
+    if (at != hashes.end() && *at->second == s.commit.previous_hash) continue;
+    findings_.damaged("transaction", repo::transaction_name(before, "fate"),
+                      at == hashes.end()
+                          ? fmt::format("snapshot {} was made after it, but it is not there", s.id.substr(0, 8))
+                          : fmt::format("it is not the commit that snapshot {} was made after", s.id.substr(0, 8)));
+  }
+}
+
+// The union of what live commits need. Pages that they share are read once.
+void Surveyor::gather_references() {
+  std::map<TransactionId, std::map<std::uint64_t, std::vector<const repo::Snapshot*>>> wanted;
+  for (const repo::Snapshot& s : live_) {
+    for (const model::PagePointer& page : s.commit.pages) wanted[page.owner][page.index].push_back(&s);
+  }
+  model::References all;
+  for (const auto& [owner, pages] : wanted) {
+    const std::string name = repo::transaction_name(owner, "refs");
+    const auto read = repository_.read_pages(owner, stop_);
+    for (const auto& [index, users] : pages) {
+      Result<void> decoded;
+      if (!read.ok()) {
+        decoded = read.error().copy();
+      } else if (index >= read.value().size()) {
+        decoded = Error(Errc::damaged, fmt::format("it has no page {}, which a commit refers to", index));
+      } else {
+        decoded = model::decode_page(read.value()[index], all);
+      }
+      if (decoded.ok()) continue;
+      for (const repo::Snapshot* user : users) findings_.add_for(user->id, "transaction", name, decoded.error());
+    }
+  }
+  for (auto& [id, slots] : all) {
+    const auto generation = log_.generation(id);
+    if (!generation) {
+      findings_.damaged("pack", repo::pack_name(id, 0), "it was deleted, but live snapshots refer to it",
+                        DamagedSlots{id, slots});
+      continue;
+    }
+    PackPlan& plan = packs_.try_emplace(id).first->second;
+    plan.object = {id, *generation};
+    plan.needed = std::move(slots);
+  }
+}
+
+// Which packs are there, with which sizes; all else is left over.
+Result<void> Surveyor::compare_with_store() {
+  std::set<PackId> present;
+  const auto visit = [&](const storage::ObjectInfo& info) -> Result<void> {
+    const auto object = repo::parse_pack_name(info.name);
+    const auto at = object ? packs_.find(object->id) : packs_.end();
+    if (at == packs_.end() || at->second.object.generation != object->generation) {
+      ++report_.leftovers;
+      report_.leftover_bytes += info.size_bytes;
+      return {};
+    }
+    present.insert(object->id);
+    const PackPlan& plan = at->second;
+    if (plan.named && object->generation == 0 && info.size_bytes != plan.object_bytes) {
+      findings_.damaged("pack", info.name,
+                        fmt::format("it has {} bytes, must have {}", info.size_bytes, plan.object_bytes),
+                        DamagedSlots{object->id, {}});
+    }
+    return {};
+  };
+  TRY(repository_.storage().list(repo::kDataPrefix, visit, stop_));
+  TRY(repository_.storage().list(repo::kMetadataPrefix, visit, stop_));
+  report_.packs = packs_.size();
+  repo::LogState now;  // what was relocated or deleted since is found out before it is called missing
+  if (present.size() < packs_.size() && !repository_.log().follow(now, stop_).ok()) now = log_;
+  for (const auto& [id, plan] : packs_) {
+    if (present.contains(id) || now.generation(id) != std::optional(plan.object.generation)) continue;
+    findings_.damaged("pack", repo::pack_name(id, plan.object.generation), "the pack is missing", DamagedSlots{id, {}});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Survey> survey(const repo::Repository& repository, CheckFindings& findings, CheckReport& report,
+                      std::stop_token stop) {
+  return Surveyor(repository, findings, report, std::move(stop)).run();
+}
+
+}  // namespace holdfast::flow

@@ -1,0 +1,51 @@
+// ChunkCopier: brings chunks from one repository into a transaction of another, each once, and knows where they are there.
+// One thread at a time.
+#pragma once
+
+#include "compress/compress.h"
+#include "flow/deduplicator.h"
+#include "repo/chunk_reader.h"
+
+namespace holdfast::flow {
+
+class ChunkCopier {
+ public:
+  ChunkCopier(const repo::Repository& from, const repo::LogState& log, const repo::Repository& to);
+
+  // All that follows goes into `transaction`; the three outlive the next begin().
+  void begin(repo::Transaction& transaction, repo::ChunkWriter& chunks, Deduplicator& known);
+
+  struct Copied {
+    model::Address address;
+    model::ShortId id{};
+  };
+  Result<Copied> copy(const model::Address& address, std::stop_token stop);
+  bool same_secret() const { return same_secret_; }
+
+  // Since begin().
+  std::uint64_t chunks() const { return count_; }
+  std::uint64_t plain_bytes() const { return plain_bytes_; }
+  std::uint64_t stored_bytes() const { return stored_bytes_; }
+
+ private:
+  Result<Copied> bring(const model::Address& address, std::stop_token stop);
+  Result<void> load(const model::Address& address, const repo::DirectoryEntry& entry, std::stop_token stop);
+  Result<Copied> put(const model::ChunkId& id, const repo::DirectoryEntry& entry, std::stop_token stop);
+  void remember_members(const model::Address& address);
+
+  const repo::Repository& from_;
+  const repo::Repository& to_;
+  const bool same_secret_;
+  repo::ChunkReader reader_;
+  compress::Compressor compressor_;
+  compress::Decompressor decompressor_;
+  repo::Transaction* transaction_ = nullptr;
+  repo::ChunkWriter* chunks_ = nullptr;
+  Deduplicator* known_ = nullptr;
+  std::map<model::Address, Copied> copied_;  // of this run, by the address in the source
+  Buffer plain_, stored_;                    // of the chunk under way
+  repo::Codec codec_ = repo::Codec::raw;
+  std::uint64_t count_ = 0, plain_bytes_ = 0, stored_bytes_ = 0;
+};
+
+}  // namespace holdfast::flow
