@@ -13,7 +13,7 @@ using storage::Storage;
 using storage::Visit;
 
 Stepper::Stepper(std::uint64_t seed, std::size_t clients, const std::vector<Kill>& kills)
-    : random_(seed), seats_(clients) {
+    : random_(seed), stay_(std::array{0u, 16u, 28u, 31u}[random_() % 4]), seats_(clients) {
   for (const Kill& kill : kills) seats_.at(kill.client).dies_at = kill.call;
 }
 
@@ -25,7 +25,9 @@ void Stepper::pick() {
     if (!seats_[i].waiting.empty()) ready.push_back(i);
   }
   if (ready.empty()) return;
-  Seat& seat = seats_[ready[random_() % ready.size()]];
+  const bool stay = random_() % 32 < stay_ && std::find(ready.begin(), ready.end(), last_) != ready.end();
+  if (!stay) last_ = ready[random_() % ready.size()];
+  Seat& seat = seats_[last_];
   turn_ = seat.waiting.front();
   seat.waiting.pop_front();
   seat.running = true;

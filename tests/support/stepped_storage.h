@@ -1,6 +1,7 @@
 // Deterministic simulation of several clients of one store. Each client runs in a thread of its own and
 // halts at the entry of every storage call; when all living clients have halted or ended, the seed picks one,
-// whose call is performed and who then runs alone until his next call. So one seed is one interleaving.
+// whose call is performed and who then runs alone until his next call. So one seed is one interleaving. Seeds differ
+// in how long a client goes on before another's turn comes: some races need one that sleeps through all that another does.
 //
 // A client that makes storage calls from several threads works too, but is only as deterministic as
 // these threads are. Spools in the making are no storage calls: nobody else sees them. The visits of a list
@@ -58,7 +59,9 @@ class Stepper {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::mt19937_64 random_;
+  const std::uint64_t stay_;  // of 32 calls, how many are followed by another of the same client
   std::vector<Seat> seats_;
+  std::size_t last_ = 0;
   std::uint64_t tickets_ = 0;
   std::uint64_t turn_ = 0;  // the ticket that may go; 0: none
   Trace trace_;
