@@ -233,7 +233,8 @@ std::vector<std::string> simulate(std::uint64_t seed, const std::string& cache, 
       actor.run(3);
     });
   }
-  const Trace trace = run_stepped(seed, [&] { return storage::open_memory(world.content); }, actors, kills);
+  const unsigned stay = std::array{0u, 16u, 28u, 31u}[up_to(random, 4)];
+  const Trace trace = run_stepped(seed, [&] { return storage::open_memory(world.content); }, actors, kills, stay);
   Machine machine(world, world.open(), "");
   judge(oracle, machine);
   clean_up(oracle, machine);

@@ -1,7 +1,6 @@
 // Deterministic simulation of several clients of one store. Each client runs in a thread of its own and
 // halts at the entry of every storage call; when all living clients have halted or ended, the seed picks one,
-// whose call is performed and who then runs alone until his next call. So one seed is one interleaving. Seeds differ
-// in how long a client goes on before another's turn comes: some races need one that sleeps through all that another does.
+// whose call is performed and who then runs alone until his next call. So one seed is one interleaving.
 //
 // A client that makes storage calls from several threads works too, but is only as deterministic as
 // these threads are. Spools in the making are no storage calls: nobody else sees them. The visits of a list
@@ -29,16 +28,17 @@ using Trace = std::vector<std::string>;
 
 using Client = std::function<void(storage::Storage& store)>;
 
-// Runs all clients to their ends, each on its own handle of the store.
+// Runs all clients to their ends, each on its own handle of the store. Of 32 calls, about `stay` are followed by another of the
+// same client: some races need one that sleeps through all that another does.
 Trace run_stepped(std::uint64_t seed, const std::function<std::unique_ptr<storage::Storage>()>& open,
-                  const std::vector<Client>& clients, const std::vector<Kill>& kills = {});
+                  const std::vector<Client>& clients, const std::vector<Kill>& kills = {}, unsigned stay = 0);
 
 // What run_stepped is made of, for simulations that bring their own threads: one Stepper, for each client a
 // stepped() handle, and finished() when the client's thread ends. No call proceeds before all clients
 // have come to theirs.
 class Stepper {
  public:
-  Stepper(std::uint64_t seed, std::size_t clients, const std::vector<Kill>& kills);
+  Stepper(std::uint64_t seed, std::size_t clients, const std::vector<Kill>& kills, unsigned stay = 0);
 
   void finished(std::size_t client);
   Trace trace() const;
@@ -59,7 +59,7 @@ class Stepper {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::mt19937_64 random_;
-  const std::uint64_t stay_;  // of 32 calls, how many are followed by another of the same client
+  const unsigned stay_;
   std::vector<Seat> seats_;
   std::size_t last_ = 0;
   std::uint64_t tickets_ = 0;
