@@ -51,12 +51,8 @@ Result<SharedFd> Beneath::directory(std::string_view path) {
     }
   }
   std::string name;
-<<<<<<< HEAD
-  std::size_t left = static_cast<std::size_t>(std::count(path.begin() + static_cast<std::ptrdiff_t>(done), path.end(), '/'));
-=======
   std::size_t left =
       static_cast<std::size_t>(std::count(path.begin() + static_cast<std::ptrdiff_t>(done), path.end(), '/'));
->>>>>>> main
   while (done < path.size()) {
     const std::size_t end = std::min(path.find('/', done), path.size());
     name.assign(path.substr(done, end - done));

@@ -43,12 +43,8 @@ class Beneath {
 
  private:
   static constexpr std::size_t kOpen = 64;
-<<<<<<< HEAD
-  // So many of the innermost directories on the way to one asked for are kept too, for those who come back up.
-=======
   // So many of the innermost directories on the way to one asked for are kept too, for those who come back
   // up.
->>>>>>> main
   static constexpr std::size_t kOnTheWay = 24;
   struct Known {
     SharedFd directory;

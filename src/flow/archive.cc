@@ -61,15 +61,11 @@ Archive::Archive(const Context& context) : context_(context), repository_(contex
 Result<bool> Archive::run(std::stop_token stop) {
   source::Item item;
   while (!stop.stop_requested()) {
-<<<<<<< HEAD
-    auto more = context_.source.next(item, stop);
+    auto next = context_.source.next(item, stop);
     // A source that was asked to stop in the middle of its work ends with an error, but no other than ours.
-    if (!more.ok() && more.error().kind() == Errc::stopped && stop.stop_requested()) break;
-    if (!TRY_AS(std::move(more), "reading the source")) {
-=======
-    const bool more = TRY_AS(context_.source.next(item, stop), "reading the source");
+    if (!next.ok() && next.error().kind() == Errc::stopped && stop.stop_requested()) break;
+    const bool more = TRY_AS(std::move(next), "reading the source");
     if (!more) {
->>>>>>> main
       while (repo::LocalEntry* old = context_.previous.peek()) match(old->entry.path + '\xff');
       TRY(close_bundle());
       TRY(drain(0));
@@ -262,10 +258,7 @@ Result<void> Archive::drain(std::size_t left_max) {
     }
     Pending ready = std::move(front);
     pending_.pop_front();
-<<<<<<< HEAD
     // Other entries lie between the members of a bundle; its job is done with once the last of them has gone.
-=======
->>>>>>> main
     const bool last_of_bundle = ready.bundle != nullptr && ready.member + 1 == ready.bundle->members.size();
     pending_jobs_ -= ready.ranges.size() + (last_of_bundle ? 1 : 0);
     TRY(emit(std::move(ready)));

@@ -18,11 +18,7 @@ class MemoryContent : public Content {
   }
 
   Result<std::vector<std::pair<std::uint64_t, std::uint64_t>>> data_runs(std::uint64_t from,
-<<<<<<< HEAD
-                                                                        std::uint64_t to) override {
-=======
                                                                          std::uint64_t to) override {
->>>>>>> main
     std::vector<std::pair<std::uint64_t, std::uint64_t>> runs;
     for (const auto& [hole, end] : file_.holes) {
       const std::uint64_t data_end = std::min(hole, to);

@@ -1,9 +1,5 @@
-<<<<<<< HEAD
-// MemorySource: items and contents given as values, for tests and simulations. Immutable once next() was called.
-=======
 // MemorySource: items and contents given as values, for tests and simulations. Immutable once next() was
 // called.
->>>>>>> main
 #pragma once
 
 #include <map>

@@ -49,12 +49,8 @@ void TempTree::directory(std::string_view name, unsigned mode) const {
 
 void TempTree::file(std::string_view name, std::string_view content, unsigned mode) const {
   const std::size_t slash = name.rfind('/');
-<<<<<<< HEAD
-  if (slash != name.npos && !std::filesystem::exists(at(name.substr(0, slash)))) directory(name.substr(0, slash));
-=======
   if (slash != name.npos && !std::filesystem::exists(at(name.substr(0, slash))))
     directory(name.substr(0, slash));
->>>>>>> main
   const int fd = ::open(at(name).c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600);
   must(fd >= 0, "open");
   must(::write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()), "write");
@@ -85,13 +81,8 @@ void TempTree::mtime(std::string_view name, long seconds, long nanoseconds) cons
 
 namespace {
 
-<<<<<<< HEAD
-// user::rw-, user:1234:r--, group::r--, mask::rw-, other::--- as the kernel has it: version 2, then (tag, permissions,
-// id) each.
-=======
 // user::rw-, user:1234:r--, group::r--, mask::rw-, other::--- as the kernel has it: version 2, then (tag,
 // permissions, id) each.
->>>>>>> main
 std::string access_acl(bool directory) {
   std::string acl;
   const auto number = [&](unsigned value, int bytes) {
@@ -112,23 +103,6 @@ std::string access_acl(bool directory) {
   return acl;
 }
 
-<<<<<<< HEAD
-void build_deep(const TempTree& tree) {
-  // 40 components of 200 bytes: twice PATH_MAX.
-  const int here = ::open(".", O_RDONLY | O_DIRECTORY);
-  tree.directory("deep");
-  must(::chdir(tree.at("deep").c_str()) == 0, "chdir");
-  const std::string name(200, 'd');
-  for (int i = 0; i < 40; ++i) must(::mkdir(name.c_str(), 0750) == 0 && ::chdir(name.c_str()) == 0, "mkdir");
-  const int fd = ::open("bottom", O_CREAT | O_WRONLY, 0644);
-  must(fd >= 0 && ::write(fd, "far down", 8) == 8, "write");
-  ::close(fd);
-  must(::symlink("bottom", "link") == 0 && ::fchdir(here) == 0, "symlink");
-  ::close(here);
-}
-
-=======
->>>>>>> main
 void build_special(const TempTree& tree) {
   tree.fifo("special/fifo", 0622);
   if (::geteuid() == 0) {
@@ -168,12 +142,8 @@ void build_modes(const TempTree& tree) {
 
 void build_names(const TempTree& tree) {
   tree.directory("names");
-<<<<<<< HEAD
-  for (const char* name : {"new\nline", "in\xffvalid\xc3", " blank ", "-rf", "*", "quote\"'", "\\", "\x01", "caf\u00e9"}) {
-=======
   for (const char* name :
        {"new\nline", "in\xffvalid\xc3", " blank ", "-rf", "*", "quote\"'", "\\", "\x01", "caf\u00e9"}) {
->>>>>>> main
     tree.file("names/" + std::string(name), name);
   }
   tree.file("names/" + std::string(255, 'n'), "long");
@@ -231,10 +201,6 @@ void build_zoo(const TempTree& tree) {
   build_xattrs(tree);
   tree.directory("special");
   build_special(tree);
-<<<<<<< HEAD
-  build_deep(tree);
-=======
->>>>>>> main
 
   tree.mtime("plain.txt", 1234567890, 123456789);
   tree.mtime("empty", -86400 * 365, 999999999);  // 1969
@@ -242,8 +208,6 @@ void build_zoo(const TempTree& tree) {
   tree.mtime("empty-directory", 4000000000, 5);  // 2096
 }
 
-<<<<<<< HEAD
-=======
 void build_deep(const TempTree& tree) {
   // 40 components of 200 bytes: twice PATH_MAX.
   const int here = ::open(".", O_RDONLY | O_DIRECTORY);
@@ -258,7 +222,6 @@ void build_deep(const TempTree& tree) {
   ::close(here);
 }
 
->>>>>>> main
 int run_unprivileged(int (*body)(const std::string& argument), const std::string& argument) {
   const pid_t child = ::fork();
   must(child >= 0, "fork");

@@ -1,10 +1,5 @@
-<<<<<<< HEAD
-// TempTree: a directory of a test's own, removed with all in it at the end, and short ways to put things there.
-// What fails to be made fails the process: a test whose tree isn't there proves nothing.
-=======
 // TempTree: a directory of a test's own, removed with all in it at the end, and short ways to put things
 // there. What fails to be made fails the process: a test whose tree isn't there proves nothing.
->>>>>>> main
 #pragma once
 
 #include <string>
@@ -36,14 +31,6 @@ class TempTree {
   std::string path_;
 };
 
-<<<<<<< HEAD
-// One of everything that this user on this file system can make: kinds, odd names, modes, times, xattrs and ACLs,
-// holes, hard links, depth.
-void build_zoo(const TempTree& tree);
-
-// Runs `body` in a child process as an unprivileged user (where this one is root) and returns its result as exit
-// status; 0 is success. `body` must use no gtest assertions.
-=======
 // One of everything that this user on this file system can make: kinds, odd names, modes, times, xattrs and
 // ACLs, holes, hard links.
 void build_zoo(const TempTree& tree);
@@ -52,7 +39,6 @@ void build_deep(const TempTree& tree);
 
 // Runs `body` in a child process as an unprivileged user (where this one is root) and returns its result as
 // exit status; 0 is success. `body` must use no gtest assertions.
->>>>>>> main
 int run_unprivileged(int (*body)(const std::string& argument), const std::string& argument);
 
 }  // namespace holdfast::test

@@ -1,10 +1,5 @@
 #include "sink/directory.h"
 
-<<<<<<< HEAD
-#include <sys/stat.h>
-#include <unistd.h>
-
-=======
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -14,7 +9,6 @@
 #include <fstream>
 
 #include "base/task_group.h"
->>>>>>> main
 #include "source/files.h"
 #include "tests/support/tree_build.h"
 #include "tests/support/tree_copy.h"
@@ -64,10 +58,7 @@ void expect_same(const std::string& a, const std::string& b) {
 TEST(DirectorySink, BringsBackEverything) {
   TempTree tree;
   test::build_zoo(tree);
-<<<<<<< HEAD
-=======
   test::build_deep(tree);
->>>>>>> main
   TempTree target;
   const Restored restored = restore(tree.path(), target.at("new/one"));
   EXPECT_EQ(restored.error, "");
@@ -81,10 +72,7 @@ TEST(DirectorySink, BringsBackEverything) {
 TEST(DirectorySink, BringsBackEverythingOverWhatWasChanged) {
   TempTree tree;
   test::build_zoo(tree);
-<<<<<<< HEAD
-=======
   test::build_deep(tree);
->>>>>>> main
   for (const Overwrite overwrite : {Overwrite::always, Overwrite::if_changed}) {
     TempTree target;
     TempTree aside;
@@ -114,10 +102,7 @@ TEST(DirectorySink, BringsBackEverythingOverWhatWasChanged) {
 TEST(DirectorySink, IntoADirectoryThatHandsDownItsGroupAndAcl) {
   TempTree tree;
   test::build_zoo(tree);
-<<<<<<< HEAD
-=======
   test::build_deep(tree);
->>>>>>> main
   TempTree target;
   target.directory("t", 02777);
   target.xattr("t", "system.posix_acl_default",
@@ -148,8 +133,6 @@ TEST(DirectorySink, WritesOnlyWhatDiffers) {
   expect_same(tree.path(), target.path());
 }
 
-<<<<<<< HEAD
-=======
 TEST(DirectorySink, LeavesOtherNamesOfAFileAlone) {
   TempTree tree;
   tree.file("f", "new");
@@ -164,7 +147,6 @@ TEST(DirectorySink, LeavesOtherNamesOfAFileAlone) {
   EXPECT_EQ(content, "old");
 }
 
->>>>>>> main
 TEST(DirectorySink, OverwritesAsTold) {
   TempTree tree;
   tree.file("f", "new");
@@ -180,12 +162,8 @@ TEST(DirectorySink, OverwritesAsTold) {
   EXPECT_NE(after(Overwrite::never, "old", 5), expected);
   EXPECT_NE(after(Overwrite::if_newer, "old", 2000), expected);
   EXPECT_EQ(after(Overwrite::if_newer, "old", 5), expected);
-<<<<<<< HEAD
-  EXPECT_NE(after(Overwrite::if_changed, "old", 1000), expected);  // the same size and time: taken as the same
-=======
   EXPECT_NE(after(Overwrite::if_changed, "old", 1000),
             expected);  // the same size and time: taken as the same
->>>>>>> main
   EXPECT_EQ(after(Overwrite::always, "old", 1000), expected);
 }
 
@@ -215,17 +193,6 @@ TEST(DirectorySink, RefusesUnsafePaths) {
   TempTree target;
   const auto sink = std::move(DirectorySink::make(target.path(), {})).value();
   const std::string with_nul("a\0b", 3);
-<<<<<<< HEAD
-  for (const std::string& path : {std::string("/etc/x"), std::string("../x"), std::string("a/../../x"), std::string(""),
-                                  std::string("a//b"), std::string("."), std::string("a/."), std::string("a/"), with_nul}) {
-    const model::Entry file = entry_of(path, model::FileType::regular);
-    EXPECT_EQ(sink->decide(file).error().kind(), Errc::damaged) << path;
-    EXPECT_EQ(sink->open_file(file, Action::create).error().kind(), Errc::damaged) << path;
-    EXPECT_EQ(sink->make_directory(entry_of(path, model::FileType::directory)).error().kind(), Errc::damaged) << path;
-    EXPECT_EQ(sink->make_special(entry_of(path, model::FileType::fifo), Action::create).error().kind(), Errc::damaged);
-    EXPECT_EQ(sink->read_back(path).error().kind(), Errc::damaged) << path;
-    EXPECT_EQ(sink->link(entry_of("ok", model::FileType::regular), path).error().kind(), Errc::damaged) << path;
-=======
   for (const std::string& path :
        {std::string("/etc/x"), std::string("../x"), std::string("a/../../x"), std::string(""),
         std::string("a//b"), std::string("."), std::string("a/."), std::string("a/"), with_nul}) {
@@ -239,7 +206,6 @@ TEST(DirectorySink, RefusesUnsafePaths) {
     EXPECT_EQ(sink->read_back(path).error().kind(), Errc::damaged) << path;
     EXPECT_EQ(sink->link(entry_of("ok", model::FileType::regular), path).error().kind(), Errc::damaged)
         << path;
->>>>>>> main
   }
   EXPECT_TRUE(describe_tree(target.path()).empty());
 }
@@ -336,8 +302,6 @@ TEST(DirectorySink, AnUnprivilegedUserIsToldWhatHeCannotSet) {
   EXPECT_EQ(test::run_unprivileged(body, target.path()), 0);
 }
 
-<<<<<<< HEAD
-=======
 // Restores a file with this content; 0 on success.
 int restore_file(DirectorySink& sink, const model::Entry& entry, std::string_view content) {
   auto action = sink.decide(entry);
@@ -428,6 +392,5 @@ TEST(DirectorySink, WorkersRestoreSideBySide) {
   for (std::size_t i = 0; i < 40000; ++i) ASSERT_EQ(content[i], static_cast<char>('a' + i / 10000)) << i;
 }
 
->>>>>>> main
 }  // namespace
 }  // namespace holdfast::sink

@@ -3,12 +3,8 @@
 namespace holdfast::source {
 namespace {
 
-<<<<<<< HEAD
-bool matches(std::string_view pattern, std::string_view path, bool is_directory = false, PatternOptions options = {}) {
-=======
 bool matches(std::string_view pattern, std::string_view path, bool is_directory = false,
              PatternOptions options = {}) {
->>>>>>> main
   auto parsed = Pattern::parse(pattern, options);
   EXPECT_TRUE(parsed.ok()) << pattern;
   return parsed.ok() && parsed.value().has_value() && parsed.value()->matches(path, is_directory);
@@ -122,15 +118,10 @@ TEST(Pattern, QuotesAndSets) {
   EXPECT_TRUE(matches("[\\]]", "]"));
   EXPECT_TRUE(matches("?", "\xff"));
   EXPECT_TRUE(matches("[\xf0-\xff]", "\xff"));
-<<<<<<< HEAD
-  for (const char* text : {"[a", "x\\", "re:(", "/", "path:"}) EXPECT_FALSE(Pattern::parse(text).ok()) << text;
-  for (const char* text : {"", "  ", "# comment"}) EXPECT_FALSE(Pattern::parse(text).value().has_value()) << text;
-=======
   for (const char* text : {"[a", "x\\", "re:(", "/", "path:"})
     EXPECT_FALSE(Pattern::parse(text).ok()) << text;
   for (const char* text : {"", "  ", "# comment"})
     EXPECT_FALSE(Pattern::parse(text).value().has_value()) << text;
->>>>>>> main
 }
 
 TEST(Pattern, FoldsCaseWhereAsked) {
