@@ -148,8 +148,8 @@ Result<void> TreeWriter::close_leaf(std::stop_token stop) {
     const auto changed = static_cast<std::size_t>(
         std::count_if(entries_.begin(), entries_.end(), [](const LocalEntry& e) { return !e.base.same; }));
     const bool small = base != nullptr && (changed + removed.size()) * kDeltaDivisor < entries_.size();
-    auto stored = small ? store_delta(*base, removed, stop) : store_leaf(stop);
-    const LeafOrigin origin = TRY(std::move(stored));
+    auto kept = small ? store_delta(*base, removed, stop) : store_leaf(stop);
+    const LeafOrigin origin = TRY(std::move(kept));
     child.address = origin.address;
     child.id = origin.id;
     std::vector<model::Entry> all;
@@ -187,8 +187,8 @@ Result<void> TreeWriter::close_node(std::size_t level, std::stop_token stop) {
     parent.address = known->second;
     insert(references_, parent.address);
   } else {
-    const Stored stored = TRY(store(model::ChunkType::node, plain, stop));
-    parent.address = stored.address;
+    const Stored kept = TRY(store(model::ChunkType::node, plain, stop));
+    parent.address = kept.address;
   }
   nodes_.emplace_back(parent.id, parent.address);
   return add_child(level + 1, std::move(parent), stop);
