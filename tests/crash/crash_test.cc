@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "flow/check.h"
+#include "flow/prune.h"
 #include "storage/local.h"
 #include "tests/support/backup_world.h"
 #include "tests/support/sim_disk.h"
@@ -27,6 +28,7 @@ FileSet first_files() {
   for (int i = 0; i < 40; ++i) files.file(fmt::format("home/f{:02}", i), prose(500, static_cast<std::uint64_t>(i)));
   files.file("home/large", noise(150'000, 7));
   files.file("home/disk.img", noise(40 * 4096, 8));
+  files.file("home/old", noise(300'000, 11));
   files.symlink("home/link", "large");
   return files;
 }
@@ -35,6 +37,7 @@ FileSet second_files() {
   FileSet files = first_files();
   files.file("home/f07", "edited", 2);
   files.remove("home/f09");
+  files.remove("home/old");  // most of a pack: to be relocated
   files.file("home/new", noise(90'000, 9), 2);
   std::string image = files.at("home/disk.img").bytes;
   image.replace(8192, 4096, noise(4096, 10));
@@ -50,6 +53,7 @@ struct Promises {
   std::set<std::string> passwords{"secret"};    // that must open it
   std::set<std::string> perhaps;                // that may
   std::set<std::string> forgotten, perhaps_forgotten;
+  bool pruning = false;                         // began: what is forgotten may be gone, or parts of it
 };
 
 class Life {
@@ -57,11 +61,12 @@ class Life {
   explicit Life(std::uint64_t seed) : seed_(seed) { reopen(); }
 
   SimDisk& disk() { return disk_; }
-  // Every step in order, until one fails.
-  void live();
+  // Every step in order, until one fails. True where all succeeded.
+  bool live();
   void after_power_loss() { disk_.crash(seed_); }
   // What must hold now, and that it goes on.
   void check_promises();
+  std::uint64_t relocated() const { return relocated_; }
 
  private:
   bool reopen();
@@ -69,6 +74,7 @@ class Life {
   bool back_up(const FileSet& files);
   bool forget_first();
   bool change_password();
+  bool prune_all();
   void check_snapshots(const repo::Repository& repository);
   void check_passwords();
   void expect_clean(const repo::Repository& repository, const char* when);
@@ -78,6 +84,7 @@ class Life {
   std::unique_ptr<storage::Storage> storage_;
   std::optional<BackupWorld> world_;
   Promises promises_;
+  std::uint64_t relocated_ = 0;  // packs, by prunes
 };
 
 bool Life::reopen() {
@@ -127,6 +134,7 @@ bool Life::change_password() {
   promises_.perhaps.insert("new secret");
   if (!repository.value()->add_key(as_bytes("new secret"), "second", {1, 8}, {}).ok()) return false;
   promises_.passwords.insert("new secret");
+  promises_.perhaps.insert("third secret");
   if (!repository.value()->add_key(as_bytes("third secret"), "third", {1, 8}, {}).ok()) return false;
   promises_.passwords.insert("third secret");
   const auto again = world_->open("new secret");
@@ -143,10 +151,25 @@ bool Life::change_password() {
   return true;
 }
 
-void Life::live() {
-  const bool done = create() && back_up(first_files()) && back_up(second_files()) && back_up(second_files()) &&
-                    forget_first() && change_password() && back_up(first_files());
-  static_cast<void>(done);
+// Everything that is dead goes at once, so that packs are deleted and others relocated.
+bool Life::prune_all() {
+  const auto repository = world_->open();
+  if (!repository.ok()) return false;
+  promises_.pruning = true;
+  PruneOptions options;
+  options.max_unused_percent = 0;
+  options.abort_open_after_s = 0;
+  options.wait_ms = 0;
+  options.connections = 1;
+  SilentObserver silent;
+  const auto report = prune(*repository.value(), options, silent, {});
+  if (report.ok()) relocated_ += report.value().relocated_packs;
+  return report.ok();
+}
+
+bool Life::live() {
+  return create() && back_up(first_files()) && back_up(second_files()) && back_up(second_files()) &&
+         forget_first() && prune_all() && change_password() && back_up(first_files()) && prune_all();
 }
 
 void Life::expect_clean(const repo::Repository& repository, const char* when) {
@@ -169,6 +192,7 @@ void Life::check_snapshots(const repo::Repository& repository) {
   std::set<std::string> there;
   for (const repo::Snapshot& snapshot : history.value().commits) {
     there.insert(snapshot.id);
+    if (snapshot.forgotten && promises_.pruning) continue;
     const auto promised = promises_.snapshots.find(snapshot.id);
     if (promised != promises_.snapshots.end()) {
       EXPECT_EQ(difference(repository, snapshot, promised->second), "");
@@ -182,7 +206,10 @@ void Life::check_snapshots(const repo::Repository& repository) {
       EXPECT_TRUE(promises_.perhaps_forgotten.contains(snapshot.id));
     }
   }
-  for (const auto& [id, files] : promises_.snapshots) EXPECT_TRUE(there.contains(id)) << "a snapshot is lost";
+  for (const auto& [id, files] : promises_.snapshots) {
+    if (promises_.pruning && promises_.forgotten.contains(id)) continue;
+    EXPECT_TRUE(there.contains(id)) << "a snapshot is lost";
+  }
 }
 
 void Life::check_passwords() {
@@ -215,6 +242,9 @@ void Life::check_promises() {
   ASSERT_TRUE(next.ok()) << next.error().text();
   EXPECT_EQ(difference(*repository.value(), *next.value().snapshot, files), "");
   expect_clean(*repository.value(), "after the next run");
+  ASSERT_TRUE(prune_all());
+  EXPECT_EQ(difference(*repository.value(), *next.value().snapshot, files), "");
+  expect_clean(*repository.value(), "after the next prune");
 }
 
 bool all_of_them() { return std::getenv("HOLDFAST_LONG") != nullptr; }
@@ -248,7 +278,8 @@ TEST_P(Crash, AtAnyOperationLosesNothingThatWasPromised) {
 // What is there without a fault: so that the tests above test what they say.
 TEST(Life, WithoutAFaultEverythingIsDone) {
   Life life(1);
-  life.live();
+  EXPECT_TRUE(life.live());
+  EXPECT_GT(life.relocated(), 0u);
   life.check_promises();
 }
 
