@@ -110,10 +110,10 @@ Result<int> run(Context& context, const BackupOptions& options) {
   const std::int64_t started = system_clock().ticks_ns();
   flow::BackupSpec spec = TRY(backup_spec(context, options));
   ProgressOptions show = TRY(progress_options(context, "backup"));
-  const BackupInput input = TRY(open_input(context, options, spec));
+  const auto source = TRY(open_input(options, spec));
   const Session session = TRY(open_session(context));
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
-  auto done = flow::backup(*input.source, *session.repository, *session.local, spec, progress, context.stop);
+  auto done = flow::backup(*source, *session.repository, *session.local, spec, progress, context.stop);
   progress.finish();
   const flow::BackupReport report = TRY(std::move(done));
   const auto seconds = static_cast<std::uint64_t>((system_clock().ticks_ns() - started) / 1'000'000'000);

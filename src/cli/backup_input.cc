@@ -134,7 +134,7 @@ Result<source::Filters> filters_of(const BackupOptions& options) {
   return filters;
 }
 
-Result<BackupInput> open_files(const BackupOptions& options, flow::BackupSpec& spec) {
+Result<std::unique_ptr<source::FileSource>> open_files(const BackupOptions& options, flow::BackupSpec& spec) {
   source::FileOptions files;
   files.roots = TRY(listed_paths(options));
   if (files.roots.empty()) {
@@ -144,46 +144,32 @@ Result<BackupInput> open_files(const BackupOptions& options, flow::BackupSpec& s
   spec.excludes = TRY(pattern_texts(options.patterns));
   auto source = TRY(source::FileSource::make(std::move(files)));
   for (const source::Root& root : source->roots()) spec.paths.push_back("/" + root.path);
-  BackupInput input;
-  input.source = std::move(source);
-  return input;
+  return source;
 }
 
-Result<BackupInput> open_stream(const Context& context, const BackupOptions& options, flow::BackupSpec& spec) {
+Result<std::unique_ptr<source::StreamSource>> open_stream(const BackupOptions& options, flow::BackupSpec& spec) {
   if (options.from_stdin && !options.paths.empty()) return Error(Errc::usage, "--stdin takes no paths");
-  source::StreamOptions stream;
-  stream.path = options.stdin_filename;
-  while (stream.path.starts_with('/')) stream.path.erase(0, 1);
-  if (stream.path.empty()) return Error(Errc::usage, "--stdin-filename is empty");
-  stream.time = {system_clock().now_ns() / std::int64_t{1'000'000'000}, 0};
-  stream.attributes.mode = 0600;
-  stream.attributes.uid = ::geteuid();
-  stream.attributes.gid = ::getegid();
-  stream.attributes.user = user_name();
-  stream.stop = context.stop;
-  spec.paths = {"/" + stream.path};
+  std::string path = options.stdin_filename;
+  while (path.starts_with('/')) path.erase(0, 1);
+  spec.paths = {"/" + path};
   spec.remember = false;
-  BackupInput input;
-  if (options.from_command) {
-    Process process = TRY(Process::start(options.paths));
-    input.process = std::make_unique<Process>(std::move(process));
-    stream.fd = input.process->output();
-    stream.at_end = [process = input.process.get()] { return process->wait(); };
-  } else {
-    stream.fd = STDIN_FILENO;
-  }
-  input.source = std::make_unique<source::StreamSource>(std::move(stream));
-  return input;
+  if (options.from_command) return source::StreamSource::from_command(path, options.paths, system_clock());
+  return source::StreamSource::from_descriptor(path, Fd(::dup(STDIN_FILENO)), system_clock());
 }
 
 }  // namespace
 
-Result<BackupInput> open_input(const Context& context, const BackupOptions& options, flow::BackupSpec& spec) {
+Result<std::unique_ptr<source::Source>> open_input(const BackupOptions& options, flow::BackupSpec& spec) {
   if (options.from_stdin && options.from_command) {
     return Error(Errc::usage, "--stdin and --stdin-from-command exclude each other");
   }
-  if (options.from_stdin || options.from_command) return open_stream(context, options, spec);
-  return open_files(options, spec);
+  std::unique_ptr<source::Source> source;
+  if (options.from_stdin || options.from_command) {
+    source = TRY(open_stream(options, spec));
+  } else {
+    source = TRY(open_files(options, spec));
+  }
+  return source;
 }
 
 }  // namespace holdfast::cli

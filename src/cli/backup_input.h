@@ -2,10 +2,8 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
 #include "cli/command.h"
-#include "cli/process.h"
 #include "flow/backup.h"
 #include "source/source.h"
 
@@ -14,13 +12,8 @@ namespace holdfast::cli {
 // Everything about the snapshot but its paths. Errc::usage for a time, a compression, or options that exclude each other.
 Result<flow::BackupSpec> backup_spec(const Context& context, const BackupOptions& options);
 
-struct BackupInput {
-  std::unique_ptr<Process> process;  // whose output is read; ends with its owner
-  std::unique_ptr<source::Source> source;
-};
-
 // Opens it, and completes `spec` by the paths and patterns.
-Result<BackupInput> open_input(const Context& context, const BackupOptions& options, flow::BackupSpec& spec);
+Result<std::unique_ptr<source::Source>> open_input(const BackupOptions& options, flow::BackupSpec& spec);
 
 // "2026-08-01 12:34:56", "2026-08-01T12:34:56", "2026-08-01"; in the zone of this process.
 Result<model::Time> parse_time(const std::string& text);

@@ -114,15 +114,15 @@ class Level {
   std::map<const CLI::Option*, const Option*> options_;
 };
 
-struct Words {
+struct Prepared {
   std::vector<std::string> reversed;  // as CLI11 wants them
   std::vector<std::string> more;      // after "--": never options
 };
 
 // "--name=" is the empty value: CLI11 would take the next word for it, so the two are parted here. So are the words after
 // "--", which CLI11 would not give to a command that needs none.
-Words prepared(const std::vector<std::string>& words) {
-  Words out;
+Prepared prepared(const std::vector<std::string>& words) {
+  Prepared out;
   const auto dashes = std::find(words.begin(), words.end(), "--");
   if (dashes != words.end()) out.more.assign(dashes + 1, words.end());
   for (auto at = words.begin(); at != dashes; ++at) {
@@ -134,7 +134,7 @@ Words prepared(const std::vector<std::string>& words) {
   return out;
 }
 
-Result<void> run_parser(CLI::App& app, Words& words) {
+Result<void> run_parser(CLI::App& app, Prepared& words) {
   try {
     app.parse(words.reversed);
   } catch (const CLI::Error& error) {
@@ -148,7 +148,7 @@ Result<void> run_parser(CLI::App& app, Words& words) {
 Result<void> parse_into(const Syntax& syntax, const std::vector<std::string>& words) {
   CLI::App app;
   const Level level(app, syntax);
-  Words given = prepared(words);
+  Prepared given = prepared(words);
   TRY(run_parser(app, given));
   return level.store(given.more);
 }
@@ -180,7 +180,7 @@ Result<Invocation> parse(const std::vector<std::string>& words) {
     choice.level.emplace(*choice.app, choice.syntax);
   }
   app.require_subcommand(0, 1);
-  Words given = prepared(words);
+  Prepared given = prepared(words);
   auto parsed = run_parser(app, given);
   for (const Choice& choice : choices) {
     if (!choice.app->parsed()) continue;

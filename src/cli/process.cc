@@ -9,6 +9,9 @@
 
 #include <array>
 #include <cerrno>
+#include <vector>
+
+#include "base/fd.h"
 
 namespace holdfast::cli {
 
@@ -41,7 +44,30 @@ void use_default_signals(posix_spawnattr_t& attributes) {
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
-}  // namespace
+class Process {
+ public:
+  static Result<Process> start(const std::vector<std::string>& words);
+  Process(Process&& other) noexcept
+      : pid_(std::exchange(other.pid_, -1)), name_(std::move(other.name_)), output_(std::move(other.output_)) {}
+  Process& operator=(Process&&) = delete;
+  ~Process() {
+    if (pid_ < 0) return;
+    output_.reset();
+    ::kill(pid_, SIGTERM);
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+
+  int output() const { return output_.get(); }
+  // Errc::failed unless it ended with exit code 0.
+  Result<void> wait();
+
+ private:
+  Process() = default;
+  pid_t pid_ = -1;
+  std::string name_;
+  Fd output_;
+};
 
 Result<Process> Process::start(const std::vector<std::string>& words) {
   if (words.empty() || words.front().empty()) return Error(Errc::usage, "no command given");
@@ -66,17 +92,6 @@ Result<Process> Process::start(const std::vector<std::string>& words) {
   return process;
 }
 
-Process::Process(Process&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), name_(std::move(other.name_)), output_(std::move(other.output_)) {}
-
-Process::~Process() {
-  if (pid_ < 0) return;
-  ::kill(pid_, SIGTERM);
-  output_.reset();
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-  }
-}
-
 Result<void> Process::wait() {
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0) {
@@ -89,6 +104,8 @@ Result<void> Process::wait() {
   }
   return {};
 }
+
+}  // namespace
 
 Result<std::string> output_of_shell(const std::string& command, std::size_t bytes_max) {
   Process process = TRY(Process::start({"/bin/sh", "-c", command}));

@@ -1,45 +1,49 @@
-// StreamSource: one file whose content comes out of a descriptor: a pipe, the standard input, the output of a command. What is
-// behind it is asked at the end whether all went well; if not, the source fails, so that no snapshot is made of half a stream.
+// StreamSource: one regular file whose bytes come from a descriptor, such as stdin, or from a command's
+// output. Its size isn't known before: the item is a stream, and the content is whatever comes until the end. The
+// content can be opened once and read once, from the beginning on. A command that fails is an error of the
+// read that meets the end, and of the source: next() waits for the content's end and gives that error, so that half
+// a dump never passes for a whole one. Reading stops when the token given to next() asks for it.
 #pragma once
 
-#include <condition_variable>
-#include <functional>
+#include <memory>
 #include <mutex>
+#include <string>
+#include <vector>
 
+#include "base/clock.h"
+#include "base/fd.h"
 #include "source/source.h"
 
 namespace holdfast::source {
 
-struct StreamOptions {
-  int fd = 0;                   // borrowed
-  std::string path;             // the entry's, without the leading '/'
-  model::Time time;             // its mtime
-  model::Attributes attributes;
-  // Called once, after the last byte. An error is that of the source.
-  std::function<Result<void>()> at_end = [] { return Result<void>(); };
-  std::stop_token stop;         // ends a read that waits for bytes
-};
-
-class StreamSource final : public Source {
+class StreamSource : public Source {
  public:
-  explicit StreamSource(StreamOptions options);
+  // `path` is the entry's, relative and plain. Errors: usage.
+  static Result<std::unique_ptr<StreamSource>> from_descriptor(std::string path, Fd input, Clock& clock);
+  // Starts `command` (a program, looked up in PATH, and its arguments) with the stdin and stderr of this
+  // process. Dropping the source before the end terminates it. Errors: not_found, denied where it can't be
+  // run.
+  static Result<std::unique_ptr<StreamSource>> from_command(std::string path,
+                                                            const std::vector<std::string>& command,
+                                                            Clock& clock);
+  ~StreamSource() override;
 
-  // The one item; then waits until it has been read, and fails if that failed.
   Result<bool> next(Item& item, std::stop_token stop) override;
-  Result<void> complete(Item&) override { return {}; }
-  // Once.
+  Result<void> complete(Item& item) override;
   Result<std::unique_ptr<Content>> open(const Item& item) override;
 
  private:
-  class Reader;
-  void end(Result<void> how);
+  struct Input;
+  struct Outcome;
+  class Sequential;
+  StreamSource(std::string path, std::unique_ptr<Input> input, Clock& clock);
 
-  const StreamOptions options_;
+  const std::string path_;
+  Clock& clock_;
   bool given_ = false;
-  std::mutex mutex_;  // guards ended_ and failure_
-  std::condition_variable_any changed_;
-  bool ended_ = false;
-  std::optional<Error> failure_;
+  std::mutex mutex_;  // guards input_
+  std::unique_ptr<Input> input_;
+  const std::shared_ptr<Outcome> outcome_;
 };
 
 }  // namespace holdfast::source

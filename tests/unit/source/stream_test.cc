@@ -44,6 +44,28 @@ TEST(StreamSource, AFailedCommandIsAnErrorAtTheEnd) {
   EXPECT_EQ(output_of({}).error().kind(), Errc::usage);
 }
 
+TEST(StreamSource, AFailedCommandFailsTheSource) {
+  const auto source = std::move(StreamSource::from_command("dump", {"sh", "-c", "echo half; exit 3"}, system_clock())).value();
+  Item item;
+  ASSERT_TRUE(source->next(item, {}).value());
+  const auto content = std::move(source->open(item)).value();
+  EXPECT_FALSE(read_to_end(*content).ok());
+  const auto next = source->next(item, {});
+  ASSERT_FALSE(next.ok());
+  EXPECT_NE(next.error().text().find("status 3"), std::string::npos) << next.error().text();
+}
+
+TEST(StreamSource, ARequestToStopEndsAReadThatWaits) {
+  std::stop_source stop;
+  const auto source = std::move(StreamSource::from_command("dump", {"sleep", "1000000"}, system_clock())).value();
+  Item item;
+  ASSERT_TRUE(source->next(item, stop.get_token()).value());
+  const auto content = std::move(source->open(item)).value();
+  stop.request_stop();
+  EXPECT_EQ(read_to_end(*content).error().kind(), Errc::stopped);
+  EXPECT_EQ(source->next(item, stop.get_token()).error().kind(), Errc::stopped);
+}
+
 TEST(StreamSource, IsOneFileReadOnce) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
@@ -54,13 +76,14 @@ TEST(StreamSource, IsOneFileReadOnce) {
   ASSERT_TRUE(source->next(item, {}).value());
   EXPECT_EQ(item.entry.path, "a/name");
   EXPECT_EQ(item.entry.attributes.type, model::FileType::regular);
-  Item none;
-  EXPECT_FALSE(source->next(none, {}).value());
+  EXPECT_TRUE(item.stream);
   EXPECT_TRUE(source->complete(item).ok());
   auto content = source->open(item);
   ASSERT_TRUE(content.ok());
   EXPECT_EQ(read_to_end(*content.value()).value(), "bytes");
   EXPECT_EQ(source->open(item).error().kind(), Errc::not_found);
+  Item none;
+  EXPECT_FALSE(source->next(none, {}).value());
   EXPECT_FALSE(StreamSource::from_descriptor("../x", Fd(), system_clock()).ok());
 }
 

@@ -1,0 +1,95 @@
+#include "flow/dump.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "cli/commands.h"
+#include "cli/snapshot_view.h"
+#include "cli/wire.h"
+
+namespace holdfast::cli {
+
+void declare(Syntax& syntax, DumpOptions& options) {
+  syntax.argument("SNAPSHOT[:PATH]", &options.snapshot, "an id or its beginning, latest, latest~2").required = true;
+  syntax.argument("PATH", &options.path, "a file, or a folder to be written as a tar archive");
+  declare_filter(syntax, options.filter);
+  syntax.option("-t,--target", "FILE", &options.target, "write there instead of to the standard output");
+  syntax.option("-a,--archive", "FORMAT", &options.archive, "of folders").choices = {"tar"};
+}
+
+namespace {
+
+std::string joined_path(std::string top, std::string_view path) {
+  while (path.starts_with('/')) path.remove_prefix(1);
+  while (path.ends_with('/')) path.remove_suffix(1);
+  if (!top.empty() && !path.empty()) top += '/';
+  return top.append(path);
+}
+
+// Where the bytes go: large pieces, no copies.
+Result<void> write_all(int fd, Bytes bytes) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = ::write(fd, bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) return errno_error(errno, "write what is dumped");
+    bytes = bytes.subspan(static_cast<std::size_t>(wrote));
+  }
+  return {};
+}
+
+Result<Fd> open_target(const DumpOptions& options) {
+  Fd fd(options.target.empty() ? ::dup(STDOUT_FILENO)
+                               : ::open(options.target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd.valid()) return errno_error(errno, "open " + options.target);
+  return fd;
+}
+
+Result<void> dump_one(repo::ChunkReader& chunks, const model::Commit& commit, const std::string& path, Fd to,
+                      std::stop_token stop) {
+  const Buffer zeros(256 * kKiB);
+  const flow::ContentSink sink{
+      [&](Bytes bytes) { return write_all(to.get(), bytes); },
+      [&](std::uint64_t length) -> Result<void> {
+        while (length > 0) {
+          const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(length, zeros.size()));
+          TRY(write_all(to.get(), Bytes(zeros).first(piece)));
+          length -= piece;
+        }
+        return {};
+      }};
+  return flow::dump_file(chunks, commit, path, sink, stop);
+}
+
+}  // namespace
+
+Result<int> run(Context& context, const DumpOptions& options) {
+  const Session session = TRY(open_session(context));
+  const flow::SnapshotList list = TRY(flow::SnapshotList::read(*session.repository, context.stop));
+  const flow::PickedSnapshot picked = TRY(list.pick(options.snapshot, filter_of(options.filter)));
+  const std::string path = joined_path(picked.sub_path, options.path);
+  const model::Commit& commit = picked.snapshot->commit;
+  repo::ChunkReader chunks(*session.repository, list.history().log);
+  bool directory = path.empty();
+  if (!path.empty()) {
+    const model::Entry entry = TRY(flow::entry_at(chunks, commit, path, context.stop));
+    directory = entry.attributes.type == model::FileType::directory;
+  }
+  Fd to = TRY(open_target(options));
+  if (directory && options.target.empty() && ::isatty(STDOUT_FILENO) == 1) {
+    return Error(Errc::usage, "a tar archive is not for a terminal").hint("use --target FILE, or a pipe");
+  }
+  if (!directory) {
+    TRY(dump_one(chunks, commit, path, std::move(to), context.stop));
+    return 0;
+  }
+  sink::TarSink tar(std::move(to));
+  const flow::DumpReport report = TRY(flow::dump_archive(chunks, commit, path, tar, context.stop));
+  if (report.left_out == 0) return 0;
+  fmt::print(stderr, "holdfast: {} left out: a tar archive can't hold them\n", counted(report.left_out, "socket"));
+  return exit_code(Errc::partial);
+}
+
+}  // namespace holdfast::cli

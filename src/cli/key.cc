@@ -1,0 +1,116 @@
+#include <fmt/core.h>
+
+#include "cli/commands.h"
+#include "cli/json.h"
+#include "cli/wire.h"
+
+namespace holdfast::cli {
+
+void declare(Syntax& syntax, KeyOptions& options) {
+  Argument& action = syntax.argument("ACTION", &options.action, "what to do with the passwords of the repository");
+  action.choices = {"list", "add", "remove", "passwd"};
+  action.required = true;
+  syntax.argument("ID", &options.id, "for remove: the key, or the beginning of its id");
+  syntax.option("--new-password-file", "FILE", &options.new_password_file, "a file with the new password");
+  syntax.option("--label", "TEXT", &options.label, "what the new key is called; default: user@host");
+  syntax.flag("-n,--dry-run", &options.dry_run, "only say what would be done");
+}
+
+namespace {
+
+using Key = repo::Repository::KeyInfo;
+
+// Its id: the name without "keys/".
+std::string id_of(const Key& key) { return key.name.substr(std::string_view(repo::kKeyPrefix).size()); }
+
+Result<int> list(Context& context, const repo::Repository& repository) {
+  const std::vector<Key> keys = TRY(repository.keys(context.stop));
+  std::vector<std::string> objects;
+  Table table({" ID", "Label", "Created"});
+  for (const Key& key : keys) {
+    JsonObject object;
+    object.add("current", key.current).add("id", id_of(key)).add("label", key.slot.label);
+    object.add("created", time_text(key.slot.created));
+    objects.push_back(object.text());
+    table.row({(key.current ? "*" : " ") + id_of(key).substr(0, 8), printable(key.slot.label),
+               time_text(key.slot.created)});
+  }
+  context.global.json ? context.out.line(json_array(objects)) : context.out.write(table.text());
+  return 0;
+}
+
+Result<Password> new_password(const Context& context, const KeyOptions& options) {
+  PasswordSources sources;
+  sources.file = options.new_password_file;
+  sources.prompt = "new password";
+  sources.twice = true;
+  return read_password(sources, context.environment, context.stop);
+}
+
+void tell(Context& context, const char* type, const std::string& text, const std::string& id) {
+  if (context.global.json) {
+    context.out.line(JsonObject().add("message_type", type).add("id", id).text());
+  } else if (!context.global.quiet) {
+    context.out.line(fmt::format("{} {}", text, id.substr(0, 8)));
+  }
+}
+
+Result<std::string> add(Context& context, const repo::Repository& repository, const KeyOptions& options) {
+  const Password password = TRY(new_password(context, options));
+  if (options.dry_run) return std::string("(dry run)");
+  const std::string label =
+      options.label.empty() ? user_name() + "@" + host_name(context.environment) : options.label;
+  const std::string name = TRY(repository.add_key(password.bytes(), label, {}, context.stop));
+  return name.substr(std::string_view(repo::kKeyPrefix).size());
+}
+
+Result<int> remove(Context& context, const repo::Repository& repository, const KeyOptions& options) {
+  if (options.id.empty()) return Error(Errc::usage, "which key to remove?").hint("`holdfast key list` shows them");
+  const std::vector<Key> keys = TRY(repository.keys(context.stop));
+  std::vector<const Key*> found;
+  for (const Key& key : keys) {
+    if (id_of(key).starts_with(options.id)) found.push_back(&key);
+  }
+  if (found.empty()) return Error(Errc::not_found, "there is no key " + options.id);
+  if (found.size() > 1) return Error(Errc::usage, "several keys begin with " + options.id);
+  if (found.front()->current) {
+    return Error(Errc::usage, "that key is the one in use").hint("open the repository with another password first");
+  }
+  if (!options.dry_run) TRY(repository.remove_key(found.front()->name, context.stop));
+  tell(context, "key_removed", options.dry_run ? "would remove key" : "removed key", id_of(*found.front()));
+  return 0;
+}
+
+// A slot can't be rewritten: the new one first, then the old one goes, by the new one's right.
+Result<int> change_password(Context& context, const Session& session, const KeyOptions& options) {
+  const repo::Repository& repository = *session.repository;
+  const Password password = TRY(new_password(context, options));
+  const std::vector<Key> keys = TRY(repository.keys(context.stop));
+  std::string label = options.label;
+  for (const Key& key : keys) {
+    if (key.current && label.empty()) label = key.slot.label;
+  }
+  if (options.dry_run) {
+    tell(context, "key_changed", "would replace key", repository.key_name().substr(5));
+    return 0;
+  }
+  const std::string name = TRY(repository.add_key(password.bytes(), label, {}, context.stop));
+  const auto with_new = TRY(repo::Repository::open(doors_of(*session.storage), password.bytes(), context.stop));
+  TRY(with_new->remove_key(repository.key_name(), context.stop));
+  tell(context, "key_changed", "changed the password; the new key is", name.substr(5));
+  return 0;
+}
+
+}  // namespace
+
+Result<int> run(Context& context, const KeyOptions& options) {
+  const Session session = TRY(open_session(context));
+  if (options.action == "list") return list(context, *session.repository);
+  if (options.action == "remove") return remove(context, *session.repository, options);
+  if (options.action == "passwd") return change_password(context, session, options);
+  const std::string id = TRY(add(context, *session.repository, options));
+  tell(context, "key_added", options.dry_run ? "would add a key" : "added key", id);
+  return 0;
+}
+
+}  // namespace holdfast::cli

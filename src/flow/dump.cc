@@ -1,0 +1,89 @@
+#include "flow/dump.h"
+
+namespace holdfast::flow {
+
+Result<model::Entry> entry_at(repo::ChunkReader& chunks, const model::Commit& commit, const std::string& path,
+                              std::stop_token stop) {
+  for (const model::Root& root : commit.roots) {
+    auto entry = TRY(repo::find_entry(chunks, root, path, stop));
+    if (entry) return std::move(*entry);
+  }
+  return Error(Errc::not_found, "the snapshot has no /" + path);
+}
+
+Result<void> dump_file(repo::ChunkReader& chunks, const model::Commit& commit, const std::string& path,
+                       const ContentSink& sink, std::stop_token stop) {
+  const model::Entry entry = TRY(entry_at(chunks, commit, path, stop));
+  if (entry.attributes.type != model::FileType::regular) {
+    return Error(Errc::usage, "/" + path + " is no regular file");
+  }
+  return read_content(chunks, entry, sink, stop);
+}
+
+namespace {
+
+// One tree's entries below a path, as an archive.
+class Archiver {
+ public:
+  Archiver(repo::ChunkReader& chunks, std::string top, sink::TarSink& tar, DumpReport& report)
+      : chunks_(chunks), top_(std::move(top)), tar_(tar), report_(report) {}
+
+  Result<void> run(const model::Root& root, std::stop_token stop) {
+    repo::TreeReader tree(chunks_, root);
+    if (!top_.empty()) tree.seek(top_);
+    for (;;) {
+      if (stop.stop_requested()) return Error(Errc::stopped, "stopped while dumping");
+      const model::Entry* entry = TRY(tree.next(stop));
+      if (entry == nullptr || !below(entry->path)) return {};
+      if (!top_.empty() && entry->path.size() == top_.size()) continue;
+      model::Entry renamed = *entry;
+      if (!top_.empty()) renamed.path.erase(0, top_.size() + 1);
+      TRY(add(renamed, stop));
+    }
+  }
+
+ private:
+  bool below(std::string_view path) const {
+    return top_.empty() || (path.starts_with(top_) && (path.size() == top_.size() || path[top_.size()] == '/'));
+  }
+
+  Result<void> add(const model::Entry& entry, std::stop_token stop) {
+    std::string first;
+    if (entry.link_group != 0) {
+      const auto [at, is_first] = links_.emplace(entry.link_group, entry.path);
+      if (!is_first) first = at->second;
+    }
+    auto begun = tar_.begin(entry, first);
+    if (!begun.ok() && begun.error().kind() == Errc::unsupported) {
+      ++report_.left_out;
+      return {};
+    }
+    TRY(std::move(begun));
+    ++report_.entries;
+    if (first.empty() && entry.attributes.type == model::FileType::regular) {
+      const ContentSink sink{[&](Bytes bytes) { return tar_.write(bytes); },
+                             [&](std::uint64_t length) { return tar_.zeros(length); }};
+      TRY(read_content(chunks_, entry, sink, stop));
+    }
+    return tar_.end();
+  }
+
+  repo::ChunkReader& chunks_;
+  const std::string top_;
+  sink::TarSink& tar_;
+  DumpReport& report_;
+  std::map<std::uint64_t, std::string> links_;  // the first path of each group of hard links
+};
+
+}  // namespace
+
+Result<DumpReport> dump_archive(repo::ChunkReader& chunks, const model::Commit& commit, const std::string& path,
+                                sink::TarSink& tar, std::stop_token stop) {
+  DumpReport report;
+  Archiver archiver(chunks, path, tar, report);
+  for (const model::Root& root : commit.roots) TRY(archiver.run(root, stop));
+  TRY(tar.finish());
+  return report;
+}
+
+}  // namespace holdfast::flow
