@@ -69,7 +69,7 @@ std::string prose(std::size_t bytes, std::uint64_t seed) {
   return out;
 }
 
-BackupWorld::BackupWorld(storage::Storage& storage, std::uint64_t seed) : storage_(storage), random_(seed) {}
+BackupWorld::BackupWorld(storage::Storage& storage, std::uint64_t seed) : storage_(&storage), random_(seed) {}
 
 Result<void> BackupWorld::create(const repo::CreateOptions* like) {
   repo::CreateOptions options;

@@ -39,10 +39,15 @@ class BackupWorld {
  public:
   BackupWorld(storage::Storage& storage, std::uint64_t seed);
 
-  repo::Doors doors() { return {storage_, clock_, random_}; }
+  // The store was opened anew.
+  void use(storage::Storage& storage) { storage_ = &storage; }
+  // The machine loses what it remembered about the repository.
+  void lose_cache() { cache_ = std::make_unique<ScratchDir>(); }
+
+  repo::Doors doors() { return {*storage_, clock_, random_}; }
   FakeClock& clock() { return clock_; }
   SeededRandom& random() { return random_; }
-  const std::string& cache() const { return cache_.path(); }
+  const std::string& cache() const { return cache_->path(); }
 
   Result<void> create(const repo::CreateOptions* like = nullptr);
   Result<std::unique_ptr<repo::Repository>> open(std::string_view password = "secret");
@@ -55,10 +60,10 @@ class BackupWorld {
                                          flow::Observer* observer = nullptr, std::stop_token stop = {});
 
  private:
-  storage::Storage& storage_;
+  storage::Storage* storage_;
   FakeClock clock_;
   SeededRandom random_;
-  ScratchDir cache_;
+  std::unique_ptr<ScratchDir> cache_ = std::make_unique<ScratchDir>();
 };
 
 // How the snapshot differs from `files`: "" if not at all.
