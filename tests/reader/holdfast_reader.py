@@ -10,6 +10,7 @@ makes hashing some eighty times faster. It only ever reads the repository, which
 
 import argparse
 import collections
+import contextlib
 import functools
 import io
 import os
@@ -144,26 +145,33 @@ class Repository:
 
     # the log
 
-    def log_entries(self):
-        """Entries in order, void ones left out; the chain must hold and have no gaps."""
-        previous = ZERO_HASH
-        for expected, name in enumerate(self.store.list("log")):
-            name = "log/" + name
-            require(name == f"log/{expected:016x}", f"{name}: the log has a gap before it")
-            body = self.vital(name).body
-            entry = self.log_entry(body, name, expected, previous)
-            if entry is not None:
-                yield entry
-            previous = hash_of(body)
+    @functools.cached_property
+    def log(self):
+        """All that can be read of the log; gaps, breaks of the chain and damage are its `errors`."""
+        log, previous = Log(), ZERO_HASH
+        for name in self.store.list("log"):
+            name = f"log/{name}"
+            try:
+                if kind_of(name) and int(name[4:], 16) != log.length:
+                    log.errors.append(FormatError(f"{name}: the log has a gap before it"))
+                    log.length, previous = int(name[4:], 16), None
+                log.length += 1
+                body = self.vital(name).body
+                before, previous = previous, hash_of(body)
+                log.apply(self.log_entry(body, name, log.length - 1, before))
+            except FormatError as error:
+                log.errors.append(error)
+                previous = None
+        return log
 
     def log_entry(self, body, name, expected, previous):
-        """One entry, or None if it is void."""
+        """One entry, or None if it is void; `previous` is None where the entry before can't be read."""
         try:
             box = self.signed(body, name, self.config.log)
         except FormatError:
             return None
         number, chained, time = box.u64(), box.take(32), box.time()
-        require(number == expected and chained == previous, f"{name}: breaks the chain")
+        require(number == expected and previous in (None, chained), f"{name}: breaks the chain")
         inner = Input(self.unseal(box.blob(), name), name)
         box.end()
         type_ = inner.u8()
@@ -171,18 +179,11 @@ class Repository:
         inner.end()
         return entry
 
-    @functools.cached_property
-    def log(self):
-        log = Log()
-        for entry in self.log_entries():
-            log.apply(entry)
-        return log
-
     # snapshots
 
     def commits(self):
-        """The readable commits that the log has not deleted, and the errors of unknown fates."""
-        commits, errors = [], []
+        """The readable commits that the log has not deleted, and the errors of the log and of fates."""
+        commits, errors = [], list(self.log.errors)
         for txn in self.transactions():
             try:
                 fate = self.fate(txn)
@@ -194,7 +195,7 @@ class Repository:
         return commits, errors
 
     def snapshots(self):
-        """Snapshots that are not forgotten, by start, and the errors of unknown fates."""
+        """Snapshots that are not forgotten, by start, and the errors of the log and of fates."""
         commits, errors = self.commits()
         found = [commit for commit in commits if commit.kind == 1 and commit.txn not in self.log.forgotten]
         for commit in found:
@@ -222,10 +223,13 @@ class Repository:
                 (derive("directory", hidden), derive("directory nonce", hidden)))
 
     def open_pack(self, id_):
-        """A pack in its valid generation: the one that the last DELETE names, else what is still there."""
+        """A pack in its valid generation: the one that the last DELETE names, else the last that is there."""
         generation = self.log.generations.get(id_, 0)
-        present = (g for g in range(generation, -1, -1) if self.store.has(id_.name(g)))
-        return Pack(self.store, id_, next(present, generation), self.config.id, self.pack_keys)
+        if not self.store.has(id_.name(generation)):
+            folder, _, base = id_.name("").rpartition("/")
+            others = [name[len(base):] for name in self.store.list(folder) if name.startswith(base)]
+            generation = max((int(other) for other in others if other.isdigit()), default=generation)
+        return Pack(self.store, id_, generation, self.config.id, self.pack_keys)
 
     def pack(self, id_):
         """open_pack, keeping the last few open."""
@@ -234,13 +238,17 @@ class Repository:
         self.packs.move_to_end(id_)
         if len(self.packs) > 16:
             _, old = self.packs.popitem(last=False)
-            self.count_repairs(old)
-            old.file.close()
+            self.drop(old)
         return self.packs[id_]
 
-    def count_repairs(self, pack):
+    def drop(self, pack):
+        """Closes a pack and remembers how much of it had to be repaired."""
         self.repairs[pack.name] += pack.repairs
-        pack.repairs = 0
+        pack.file.close()
+
+    def close(self):
+        while self.packs:
+            self.drop(self.packs.popitem()[1])
 
     def read_chunk(self, address):
         """The slot and plain text of a chunk."""
@@ -385,7 +393,7 @@ class Verify:
             yield from (f"t/{txn}/{part}" for part in store.list(f"t/{txn}"))
 
     def objects(self):
-        """Both copies of all vital objects, the specification, and the log's chain."""
+        """Both copies of all vital objects, every transaction's session, and the specification."""
         require(self.repository.store.has("spec"), "spec: not there")
         for name in self.vital_names():
             vital = self.attempt(self.repository.vital, name)
@@ -394,7 +402,6 @@ class Verify:
                     self.problem(f"{name}: copy {half + 1} is damaged")
         for txn in self.repository.transactions():
             self.attempt(self.repository.session, txn)
-        collections.deque(self.repository.log_entries(), maxlen=0)
 
     # commits
 
@@ -533,7 +540,7 @@ def warn(text):
 def show_snapshots(repository, _):
     snapshots, errors = repository.snapshots()
     for error in errors:
-        warn(f"unknown fate: {error}")
+        warn(error)
     for commit in snapshots:
         marks = " partial" if commit.partial else ""
         tags = f" [{','.join(commit.tags)}]" if commit.tags else ""
@@ -560,8 +567,7 @@ def show_entries(repository, options):
 
 def restore(repository, options):
     Restore(repository, options.target, warn).run(repository.snapshot(options.snapshot))
-    for pack in repository.packs.values():
-        repository.count_repairs(pack)
+    repository.close()
     for name, count in (+repository.repairs).items():
         warn(f"{name}: {count} frames were rebuilt from parity")
     return 0
@@ -619,7 +625,8 @@ def password_of(options):
 def main(arguments):
     options = parse_arguments(arguments)
     try:
-        return options.run(Repository(options.repository, password_of(options)), options)
+        with contextlib.closing(Repository(options.repository, password_of(options))) as repository:
+            return options.run(repository, options)
     except (FormatError, OSError) as error:
         warn(error)
         return 2

@@ -13,6 +13,7 @@ from basics import SECRETS, ZERO_HASH, PackId, Txn, derive, hash_of, keyed, kind
 from packs import STRIPE_DATA, STRIPE_PARITY, coefficient, weighted_sum
 
 PASSWORD = b"correct horse"
+PUBLIC = ("admin", "commit", "log", "read")
 WRITER = 0x0123456789ABCDEF
 
 
@@ -84,7 +85,7 @@ class Sample:
     def __init__(self, root):
         self.root, self.id = root, bytes(range(16))
         self.secrets = {name: hash_of(name.encode()) for name in SECRETS.values()}
-        self.public = {name: public_of(name, self.secrets[name]) for name in ("admin", "commit", "log", "read")}
+        self.public = {name: public_of(name, self.secrets[name]) for name in PUBLIC}
         self.session, self.log_hash, self.log_number = hash_of(b"session"), ZERO_HASH, 0
         self.put("spec", b"the specification\n")
         self.put_vital("holdfast", self.config())
@@ -112,7 +113,7 @@ class Sample:
 
     def config(self):
         body = blob(b"holdfast") + u16(0) + self.id + time(1) + u64(0) * 3 + u32(0) * 2 + u16(1) * 2
-        body += b"".join(self.public[name] for name in ("admin", "commit", "log", "read"))
+        body += b"".join(self.public[name] for name in PUBLIC)
         body += u32(262144) + u32(1048576) + u32(4194304)
         return body + self.sign("admin", body)
 
@@ -192,7 +193,8 @@ class Sample:
             for (type_, plain), (data, _) in zip(chunks, stored))
 
     def identity(self, id_, frame_size, salt):
-        head = b"HFP0" + u16(0) + u16(1) + self.id + id_.coded() + bytes([frame_size.bit_length() - 1, 0, 0, 0])
+        head = b"HFP0" + u16(0) + u16(1) + self.id + id_.coded()
+        head += bytes([frame_size.bit_length() - 1, 0, 0, 0])
         commit = derive("pack commit", self.session + salt)
         return (head + salt + commit + u32(0) * 2 + u64(0) * 3).ljust(512, b"\0")
 
@@ -217,14 +219,16 @@ class Sample:
         """Lays out a pack's object; gives its root."""
         stripes, parity = -(-len(frames) // STRIPE_DATA), min(STRIPE_PARITY, len(frames))
         size = len(frames[0])
-        all_frames = frames + [
-            weighted_sum([(coefficient(p, d), frame) for d, frame in enumerate(frames[stripe::stripes])], size)
-            for stripe in range(stripes) for p in range(parity)]
+        all_frames = list(frames)
+        for stripe in range(stripes):
+            for p in range(parity):
+                terms = [(coefficient(p, d), frame) for d, frame in enumerate(frames[stripe::stripes])]
+                all_frames.append(weighted_sum(terms, size))
         table = b"".join(hash_of(frame) for frame in all_frames)
         counts = u32(len(frames) - directory) + u32(directory) + u16(stripes) + u16(parity)
         root = hash_of(hash_of(header) + counts + table)
         trailer = (b"HFT0" + counts + lengths + root + blob(header.rstrip(b"\0"))).ljust(4064, b"\0")
-        self.put(name, header + hash_of(header) + b"".join(all_frames) + table * 2 + trailer + hash_of(trailer))
+        self.put(name, b"".join([header, hash_of(header), *all_frames, table * 2, trailer, hash_of(trailer)]))
         return root
 
 
@@ -249,7 +253,7 @@ def attributes(type_, mode, xattrs=(), owner=(0, 0)):
 
 
 def block(tables, attribute_list, rows, columns):
-    """A block: rows are (path, attribute index, seconds, nanoseconds), columns what follows the times, coded."""
+    """A block: rows are (path, attribute index, seconds, nanoseconds); columns: what follows the times."""
     paths, times, nanoseconds, before = b"", b"", b"", (b"", 0, 0, 0)
     for row in rows:
         shared = len(os.path.commonprefix([row[0], before[0]]))
@@ -267,8 +271,8 @@ def inner(level, children):
     out, before = b"", b""
     for path, address, id_, totals in children:
         shared = len(os.path.commonprefix([path, before]))
-        out += varint(shared) + blob(path[shared:]) + varint(0) + varint(address.pack.pack) + varint(address.slot)
-        out += id_[:16] + b"".join(map(varint, totals))
+        out += varint(shared) + blob(path[shared:])
+        out += varint(0) + varint(address.pack.pack) + varint(address.slot) + id_[:16] + b"".join(map(varint, totals))
         before = path
     return bytes([0, level]) + listed([children[0][1].pack.txn.coded()]) + varint(len(children)) + out
 

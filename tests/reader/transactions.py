@@ -153,14 +153,15 @@ def parse_log_fields(box, type_):
 
 
 class Log:
-    """What the maintenance log says in the end."""
+    """What the maintenance log says in the end, and what of it could not be read."""
 
     def __init__(self):
         self.forgotten, self.tags, self.generations, self.removed = set(), {}, {}, set()
-        self.kept = {}
+        self.kept, self.errors, self.length = {}, [], 0
 
     def apply(self, entry):
-        match entry.type:
+        """Takes an entry in; None is a void one."""
+        match entry and entry.type:
             case 1:
                 self.forgotten.update(entry.fields[0])
             case 2:
