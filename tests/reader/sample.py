@@ -272,7 +272,8 @@ def inner(level, children):
     for path, address, id_, totals in children:
         shared = len(os.path.commonprefix([path, before]))
         out += varint(shared) + blob(path[shared:])
-        out += varint(0) + varint(address.pack.pack) + varint(address.slot) + id_[:16] + b"".join(map(varint, totals))
+        out += varint(0) + varint(address.pack.pack) + varint(address.slot)
+        out += id_[:16] + b"".join(map(varint, totals))
         before = path
     return bytes([0, level]) + listed([children[0][1].pack.txn.coded()]) + varint(len(children)) + out
 

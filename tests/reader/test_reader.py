@@ -33,7 +33,8 @@ class Blake3(unittest.TestCase):
         for case in vectors["cases"]:
             data = bytes(i % 251 for i in range(case["input_len"]))
             for size in (32, 131) if len(data) < 9000 else (32,):
-                found = {"hash": plain_blake3.blake3(data, size), "keyed_hash": plain_blake3.keyed(key, data, size),
+                found = {"hash": plain_blake3.blake3(data, size),
+                         "keyed_hash": plain_blake3.keyed(key, data, size),
                          "derive_key": plain_blake3.derive_key(context, data, size)}
                 for mode, digest in found.items():
                     self.assertEqual(digest.hex(), case[mode][:2 * size], (mode, len(data)))
