@@ -138,6 +138,11 @@ class Parity(unittest.TestCase):
             self.assertEqual([product(a, b) for b in range(256)], [slow_product(a, b) for b in range(256)])
             self.assertTrue(a == 0 or product(a, inverse(a)) == 1)
 
+    def test_coefficients(self):
+        for p in range(4):
+            for d in range(124):
+                self.assertEqual(product(coefficient(p, d), (124 + p) ^ d), 1)
+
     def test_rebuilds_what_was_lost(self):
         source = random.Random(2)
         frames = [source.randbytes(32) for _ in range(124)]
@@ -192,7 +197,8 @@ class Leaves(unittest.TestCase):
 
 def content_for_tests():
     source = random.Random(3)
-    return {"big": source.randbytes(600_000), "small": b"small file\n" * 3, "other": b"another\n"}
+    return {"big": source.randbytes(600_000), "small": b"small file\n" * 3, "other": b"another\n",
+            "unused": source.randbytes(12_000)}
 
 
 class Built:
@@ -208,7 +214,7 @@ class Built:
         txn = made.begin(sequence)
         members = content["small"] + content["other"]
         table = bytes(16) + u32(len(content["small"])) + bytes(16) + u32(len(content["other"])) + u32(2)
-        data = [(1, content["big"]), (2, members + table), (1, b"no longer used" * 400)]
+        data = [(1, content["big"]), (2, members + table), (1, content["unused"])]
         trees = self.trees(txn, made.chunk_id(1, content["big"]))
         rows = [made.put_pack(PackId(txn, 0), data), made.put_pack(PackId(txn, 1), trees)]
         top = Address(PackId(txn, 1), 3)
@@ -389,11 +395,13 @@ class Whole(unittest.TestCase):
         more, pack = self.writer(), PackId(self.built.second, 0)
         content, table = self.built.content, bytes(16) + u32(33) + bytes(16) + u32(8) + u32(2)
         chunks = [(1, content["big"]), (2, content["small"] + content["other"] + table),
-                  (1, b"no longer used" * 400)]
+                  (1, content["unused"])]
         more.put_pack(pack, chunks, generation=1, keep=(0, 1))
         item = pack.coded() + sample.runs({0, 1})
         more.log(b"\3" + listed([item]))
         more.log(b"\5" + u64(0) + u64(0) + listed([item + u32(1)]))
+        sizes = [os.path.getsize(os.path.join(self.path, pack.name(generation))) for generation in (0, 1)]
+        self.assertGreater(sizes[0], sizes[1] + 4096)
         os.remove(os.path.join(self.path, pack.name(0)))
         self.restore()
         self.assertEqual(self.problems(), [])
@@ -420,21 +428,21 @@ class Whole(unittest.TestCase):
 class UnsafePaths(unittest.TestCase):
     """Entries that would leave the target, or go through something else than a directory."""
 
-    def attempt(self, *entries):
+    def attempt(self, error, *entries):
         rows = [(path, index, 0, 0) for path, index in entries]
         links = sum(index == 1 for _, index in entries)
         made = parse_block(Input(block(b"\0\0", [attributes(1, 0o755), attributes(2, 0o777)], rows,
                                        [b"\0\0", blob(b"/") * links]), "block"))
         with tempfile.TemporaryDirectory() as target:
             restore = Restore(None, target, self.fail)
-            with self.assertRaises((FormatError, OSError)):
+            with self.assertRaises(error):
                 for entry in made:
                     restore.entry(entry)
 
     def test_refused(self):
         for path in (b"", b"..", b"../x", b"a/../b", b"/a", b"a//b", b"a/", b".", b"a\0b"):
-            self.attempt((path, 0))
-        self.attempt((b"a", 1), (b"a/b", 0))
+            self.attempt(FormatError, (path, 0))
+        self.attempt(FileExistsError, (b"a", 1), (b"a/b", 0))
 
 
 if __name__ == "__main__":
