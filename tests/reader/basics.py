@@ -205,6 +205,13 @@ def open_sealed(key, aad, sealed, what):
     return plain
 
 
+def signed_by(public, signature, repository, name, body, what):
+    """Checks a signature over `id ‖ string name ‖ body`."""
+    require(len(name) < 128, f"{what}: name too long")
+    message = repository + bytes([len(name)]) + name.encode() + body
+    check_signature(public, signature, message, what)
+
+
 def check_signature(public, signature, message, what):
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
@@ -309,7 +316,7 @@ def parse_config(body):
             "config: unknown key domain or suite")
     admin, commit, log, read = (box.take(32) for _ in range(4))
     sizes = (box.u32(), box.u32(), box.u32())
-    check_signature(admin, box.take(64), body[:-64], "config")
+    signed_by(admin, box.take(64), id_, "holdfast", body[:-64], "config")
     box.end()
     return Config(id_, created, features, admin, commit, log, read, sizes)
 

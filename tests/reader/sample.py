@@ -115,7 +115,7 @@ class Sample:
         body = blob(b"holdfast") + u16(0) + self.id + time(1) + u64(0) * 3 + u32(0) * 2 + u16(1) * 2
         body += b"".join(self.public[name] for name in PUBLIC)
         body += u32(262144) + u32(1048576) + u32(4194304)
-        return body + self.sign("admin", body)
+        return self.signed("admin", "holdfast", body)
 
     def put_slot(self, name):
         salt = bytes(16)

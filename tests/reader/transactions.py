@@ -3,7 +3,7 @@
 import dataclasses
 from typing import NamedTuple, Optional
 
-from basics import Address, FormatError, Input, Time, Txn, check_signature, hash_of, require
+from basics import Address, FormatError, Input, Time, Txn, hash_of, require, signed_by
 
 @dataclasses.dataclass
 class Root:
@@ -67,13 +67,6 @@ class LogEntry(NamedTuple):
     time: Time
     type: int
     fields: tuple
-
-
-def signed_by(public, signature, repository, name, body, what):
-    """Checks a signature over `id ‖ string name ‖ body`."""
-    require(len(name) < 128, f"{what}: name too long")
-    message = repository + bytes([len(name)]) + name.encode() + body
-    check_signature(public, signature, message, what)
 
 
 def parse_root(box):

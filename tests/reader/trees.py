@@ -117,7 +117,7 @@ def parse_times(box, count):
 
 
 def parse_content(box, size, chunks, before):
-    """The extents of a file; `before` is the last extent of the file before in this block, if any."""
+    """The extents of a file; `before`: that of the nearest earlier file that ends in a chunk, if any."""
     code = box.varint()
     if code == 0:
         require(before and before.chunk, f"{box.what}: nothing for content to go on from")
@@ -162,7 +162,8 @@ def parse_block(box):
     for entry in of_type(entries, REGULAR):
         if entry.size:
             entry.extents = parse_content(box, entry.size, chunks, before)
-            before = entry.extents[-1]
+            if entry.extents[-1].chunk:
+                before = entry.extents[-1]
     box.end()
     return entries
 
