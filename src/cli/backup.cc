@@ -16,24 +16,32 @@ void declare_patterns(Syntax& syntax, BackupOptions& options) {
   const auto pattern = [&](const char* names, const char* value, const char* help) {
     syntax.option(names, value, &options.patterns, help).with_name = true;
   };
-  pattern("-e,--exclude", "PATTERN", "leave out what matches, as in .gitignore; the last pattern that matches decides");
+  pattern("-e,--exclude", "PATTERN",
+          "leave out what matches, as in .gitignore; the last pattern that matches decides");
   pattern("--iexclude", "PATTERN", "the same, ignoring case");
   pattern("--include", "PATTERN", "take back what an earlier pattern left out");
   pattern("--exclude-file", "FILE", "patterns from a file, one a line");
   pattern("--iexclude-file", "FILE", "the same, ignoring case");
   syntax.flag("--no-ignore-files", &options.no_ignore_files, "don't follow .holdfastignore files");
-  syntax.flag("--exclude-caches", &options.exclude_caches, "leave out folders that CACHEDIR.TAG marks as caches");
+  syntax.flag("--exclude-caches", &options.exclude_caches,
+              "leave out folders that CACHEDIR.TAG marks as caches");
   syntax.option("--exclude-if-present", "FILE[:HEADER]", &options.exclude_if_present,
                 "leave out folders that hold this file, beginning with HEADER");
-  syntax.option("--exclude-larger-than", "SIZE", &options.exclude_larger_than, "leave out larger files; 10M, 2G");
-  syntax.flag("-x,--one-file-system", &options.one_file_system, "stay on the file systems of the given paths");
+  syntax.option("--exclude-larger-than", "SIZE", &options.exclude_larger_than,
+                "leave out larger files; 10M, 2G");
+  syntax.flag("-x,--one-file-system", &options.one_file_system,
+              "stay on the file systems of the given paths");
 }
 
 void declare_inputs(Syntax& syntax, BackupOptions& options) {
-  syntax.argument("PATH", &options.paths, "files and folders; with --stdin-from-command: the command and its arguments");
-  syntax.option("--files-from", "FILE", &options.files_from, "paths from a file (- is standard input), with wildcards");
-  syntax.option("--files-from-verbatim", "FILE", &options.files_from_verbatim, "paths from a file, one a line");
-  syntax.option("--files-from-raw", "FILE", &options.files_from_raw, "paths from a file, each ended by a NUL byte");
+  syntax.argument("PATH", &options.paths,
+                  "files and folders; with --stdin-from-command: the command and its arguments");
+  syntax.option("--files-from", "FILE", &options.files_from,
+                "paths from a file (- is standard input), with wildcards");
+  syntax.option("--files-from-verbatim", "FILE", &options.files_from_verbatim,
+                "paths from a file, one a line");
+  syntax.option("--files-from-raw", "FILE", &options.files_from_raw,
+                "paths from a file, each ended by a NUL byte");
   syntax.flag("--stdin", &options.from_stdin, "back up the standard input as one file");
   syntax.flag("--stdin-from-command", &options.from_command,
               "back up what a command writes, as one file; no snapshot is made if it fails");
@@ -47,14 +55,18 @@ void declare(Syntax& syntax, BackupOptions& options) {
   declare_patterns(syntax, options);
   syntax.option("--tag", "TAG[,TAG]", &options.tags, "tags of the snapshot");
   syntax.option("-H,--host", "HOST", &options.host, "the machine's name in the snapshot");
-  syntax.option("--time", "TIME", &options.time, "the snapshot's time instead of now: \"2026-08-01 12:34:56\"");
-  syntax.flag("--incremental", &options.incremental, "look only at what changed since the last snapshot; the default");
+  syntax.option("--time", "TIME", &options.time,
+                "the snapshot's time instead of now: \"2026-08-01 12:34:56\"");
+  syntax.flag("--incremental", &options.incremental,
+              "look only at what changed since the last snapshot; the default");
   syntax.flag("--differential", &options.differential, "look at what changed since the last --full");
   syntax.flag("--full", &options.full, "read every file again");
   syntax.flag("-f,--force", &options.force, "the same as --full");
-  syntax.option("--compression", "MODE", &options.compression, "auto, off, fastest, max, or zstd:N with N from 1 to 22");
+  syntax.option("--compression", "MODE", &options.compression,
+                "auto, off, fastest, max, or zstd:N with N from 1 to 22");
   syntax.option("--read-concurrency", "N", &options.read_concurrency, "how many files are read at once");
-  syntax.flag("--allow-empty-source", &options.allow_empty_source, "go on where a path has lost all its files");
+  syntax.flag("--allow-empty-source", &options.allow_empty_source,
+              "go on where a path has lost all its files");
   syntax.flag("--skip-if-unchanged", &options.skip_if_unchanged, "make no snapshot where nothing changed");
   syntax.flag("--no-scan", &options.no_scan, "don't count beforehand what there is to do");
   syntax.flag("-n,--dry-run", &options.dry_run, "only say what would be done");
@@ -86,18 +98,19 @@ std::string summary_json(const flow::BackupReport& report, bool dry_run, std::ui
 std::string summary_text(const flow::BackupReport& report, bool dry_run, std::uint64_t seconds) {
   std::string out = fmt::format("Files: {:>10} new, {:>10} changed, {:>10} unmodified\n", report.files_new,
                                 report.files_changed, report.files_unmodified);
-  out += fmt::format("Dirs:  {:>10} new, {:>10} changed, {:>10} unmodified\n", report.dirs_new, report.dirs_changed,
-                     report.dirs_unmodified);
+  out += fmt::format("Dirs:  {:>10} new, {:>10} changed, {:>10} unmodified\n", report.dirs_new,
+                     report.dirs_changed, report.dirs_unmodified);
   out += fmt::format("{}: {} ({} stored)\n", dry_run ? "Would add" : "Added", size_text(report.data_added),
                      size_text(report.data_added_packed));
-  out += fmt::format("Processed {}, {} in {}\n", counted(report.total_files, "file"), size_text(report.total_bytes),
-                     duration_text(seconds));
+  out += fmt::format("Processed {}, {} in {}\n", counted(report.total_files, "file"),
+                     size_text(report.total_bytes), duration_text(seconds));
   if (report.changed_while_read > 0) {
     out += fmt::format("{} changed while being read\n", counted(report.changed_while_read, "file"));
   }
   if (report.problems > 0) out += fmt::format("{} could not be read\n", counted(report.problems, "object"));
   if (report.snapshot) {
-    out += fmt::format("snapshot {} saved{}\n", flow::short_id(*report.snapshot), report.partial ? " (partial)" : "");
+    out += fmt::format("snapshot {} saved{}\n", flow::short_id(*report.snapshot),
+                       report.partial ? " (partial)" : "");
   } else if (!dry_run) {
     out += "nothing changed: no snapshot made\n";
   }

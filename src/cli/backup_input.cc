@@ -84,7 +84,8 @@ Result<flow::Compression> parse_compression(const std::string& text) {
   if (text == "fastest") return flow::Compression{Mode::level, 1};
   if (text == "max") return flow::Compression{Mode::level, 19};
   int level = 0;
-  if (text.starts_with("zstd:") && parse_number(std::string_view(text).substr(5), level) && level >= 1 && level <= 22) {
+  if (text.starts_with("zstd:") && parse_number(std::string_view(text).substr(5), level) && level >= 1 &&
+      level <= 22) {
     return flow::Compression{Mode::level, level};
   }
   return Error(Errc::usage, fmt::format("'{}' is not a compression", text))
@@ -138,7 +139,8 @@ Result<std::unique_ptr<source::FileSource>> open_files(const BackupOptions& opti
   source::FileOptions files;
   files.roots = TRY(listed_paths(options));
   if (files.roots.empty()) {
-    return Error(Errc::usage, "nothing to back up is named").hint("give files or folders, --files-from or --stdin");
+    return Error(Errc::usage, "nothing to back up is named")
+        .hint("give files or folders, --files-from or --stdin");
   }
   files.filters = TRY(filters_of(options));
   spec.excludes = TRY(pattern_texts(options.patterns));
@@ -147,7 +149,8 @@ Result<std::unique_ptr<source::FileSource>> open_files(const BackupOptions& opti
   return source;
 }
 
-Result<std::unique_ptr<source::StreamSource>> open_stream(const BackupOptions& options, flow::BackupSpec& spec) {
+Result<std::unique_ptr<source::StreamSource>> open_stream(const BackupOptions& options,
+                                                          flow::BackupSpec& spec) {
   if (options.from_stdin && !options.paths.empty()) return Error(Errc::usage, "--stdin takes no paths");
   std::string path = options.stdin_filename;
   while (path.starts_with('/')) path.erase(0, 1);

@@ -9,7 +9,8 @@
 
 namespace holdfast::cli {
 
-// Everything about the snapshot but its paths. Errc::usage for a time, a compression, or options that exclude each other.
+// Everything about the snapshot but its paths. Errc::usage for a time, a compression, or options that exclude
+// each other.
 Result<flow::BackupSpec> backup_spec(const Context& context, const BackupOptions& options);
 
 // Opens it, and completes `spec` by the paths and patterns.

@@ -16,7 +16,9 @@ void declare(Syntax& syntax, CatOptions& options) {
 
 namespace {
 
-std::string address_text(const model::PackId& pack) { return repo::text(pack.transaction) + "-" + std::to_string(pack.pack); }
+std::string address_text(const model::PackId& pack) {
+  return repo::text(pack.transaction) + "-" + std::to_string(pack.pack);
+}
 
 JsonObject config_json(const repo::Config& config) {
   JsonObject object;
@@ -24,7 +26,9 @@ JsonObject config_json(const repo::Config& config) {
   object.add("admin_public", hex(config.admin)).add("commit_public", hex(config.commit));
   object.add("log_public", hex(config.log)).add("read_public", hex(config.read));
   JsonObject chunks;
-  chunks.add("min", config.chunks.size_min).add("average", config.chunks.size_average).add("max", config.chunks.size_max);
+  chunks.add("min", config.chunks.size_min)
+      .add("average", config.chunks.size_average)
+      .add("max", config.chunks.size_max);
   return object.raw("chunks", chunks.text());
 }
 
@@ -44,10 +48,14 @@ JsonObject commit_json(const repo::History& history, const repo::Snapshot& snaps
 
 const char* chunk_type(model::ChunkType type) {
   switch (type) {
-    case model::ChunkType::data: return "data";
-    case model::ChunkType::bundle: return "bundle";
-    case model::ChunkType::leaf: return "leaf";
-    case model::ChunkType::node: return "node";
+    case model::ChunkType::data:
+      return "data";
+    case model::ChunkType::bundle:
+      return "bundle";
+    case model::ChunkType::leaf:
+      return "leaf";
+    case model::ChunkType::node:
+      return "node";
   }
   return "?";
 }
@@ -78,14 +86,19 @@ std::string references_json(const model::References& references) {
   return json_array(packs);
 }
 
-Result<std::string> keys_json(const repo::Repository& repository, const std::string& id, std::stop_token stop) {
+Result<std::string> keys_json(const repo::Repository& repository, const std::string& id,
+                              std::stop_token stop) {
   const auto keys = TRY(repository.keys(stop));
   std::vector<std::string> objects;
   for (const auto& key : keys) {
     if (!key.name.substr(std::string_view(repo::kKeyPrefix).size()).starts_with(id)) continue;
     JsonObject object;
-    object.add("name", key.name).add("label", key.slot.label).add("created", time_text_exact(key.slot.created, 0));
-    object.add("kdf", "argon2id").add("passes", key.slot.cost.passes).add("memory_kib", key.slot.cost.memory_kib);
+    object.add("name", key.name)
+        .add("label", key.slot.label)
+        .add("created", time_text_exact(key.slot.created, 0));
+    object.add("kdf", "argon2id")
+        .add("passes", key.slot.cost.passes)
+        .add("memory_kib", key.slot.cost.memory_kib);
     objects.push_back(object.add("current", key.current).text());
   }
   if (objects.empty()) return Error(Errc::not_found, "there is no key " + id);
@@ -112,7 +125,9 @@ std::string log_json(const repo::LogState& log) {
   }
   for (const auto& [pack, what] : log.deleted) {
     JsonObject one;
-    one.add("pack", address_text(pack)).add("generation", what.generation).add("slots_kept", what.kept.count());
+    one.add("pack", address_text(pack))
+        .add("generation", what.generation)
+        .add("slots_kept", what.kept.count());
     deleted.push_back(one.text());
   }
   return object.raw("condemned", json_array(condemned)).raw("deleted", json_array(deleted)).text();
@@ -141,7 +156,8 @@ Result<int> run(Context& context, const CatOptions& options) {
             TRY(repository.read_manifest(picked.snapshot->commit.transaction, context.stop));
         text = manifest_json(manifest);
       } else {
-        const model::References references = TRY(repository.read_references(picked.snapshot->commit, context.stop));
+        const model::References references =
+            TRY(repository.read_references(picked.snapshot->commit, context.stop));
         text = references_json(references);
       }
     }

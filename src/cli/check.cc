@@ -45,7 +45,9 @@ Result<flow::CheckReport> perform(Context& context, const CheckOptions& options,
 
 std::string finding_json(const flow::Finding& finding) {
   JsonObject object;
-  object.add("severity", flow::word(finding.severity)).add("kind", finding.kind).add("object", finding.object);
+  object.add("severity", flow::word(finding.severity))
+      .add("kind", finding.kind)
+      .add("object", finding.object);
   return object.add("snapshots", finding.snapshots).add("message", finding.text).text();
 }
 
@@ -54,21 +56,27 @@ std::string summary_json(const flow::CheckReport& report) {
   std::vector<std::string> packs;
   for (const flow::Finding& finding : report.findings) {
     findings.push_back(finding_json(finding));
-    if (finding.kind == "pack" && finding.severity == flow::Severity::damaged) packs.push_back(finding.object);
+    if (finding.kind == "pack" && finding.severity == flow::Severity::damaged)
+      packs.push_back(finding.object);
   }
   JsonObject object;
   object.add("message_type", "summary").add("num_errors", report.count(flow::Severity::damaged));
   object.add("num_unreachable", report.count(flow::Severity::unreachable));
   object.add("num_warnings", report.count(flow::Severity::warning)).add("broken_packs", packs);
-  object.add("snapshots", report.snapshots).add("packs", report.packs).add("packs_opened", report.packs_opened);
-  object.add("packs_read", report.packs_read).add("bytes_read", report.bytes_read).add("entries", report.entries);
+  object.add("snapshots", report.snapshots)
+      .add("packs", report.packs)
+      .add("packs_opened", report.packs_opened);
+  object.add("packs_read", report.packs_read)
+      .add("bytes_read", report.bytes_read)
+      .add("entries", report.entries);
   object.add("leftovers", report.leftovers).add("leftover_bytes", report.leftover_bytes);
   return object.raw("findings", json_array(findings)).text();
 }
 
 std::string summary_text(const flow::CheckReport& report) {
   std::string out = fmt::format("{}, {}, {} of trees looked at\n", counted(report.snapshots, "snapshot"),
-                                counted(report.packs, "pack"), report.entries == 1 ? "1 entry" : fmt::format("{} entries", report.entries));
+                                counted(report.packs, "pack"),
+                                report.entries == 1 ? "1 entry" : fmt::format("{} entries", report.entries));
   if (report.packs_not_read() > 0) {
     out += fmt::format("{} of {} read in full; use --read-data for all\n", report.packs_read,
                        counted(report.packs, "pack"));
@@ -82,8 +90,10 @@ std::string summary_text(const flow::CheckReport& report) {
   const std::uint64_t damaged = report.count(flow::Severity::damaged);
   const std::uint64_t unreachable = report.count(flow::Severity::unreachable);
   const std::uint64_t warnings = report.count(flow::Severity::warning);
-  if (warnings > 0) out += fmt::format("{}: a spare copy is damaged, nothing is lost\n", counted(warnings, "warning"));
-  if (unreachable > 0) out += fmt::format("{} could not be reached: nothing is known of them\n", counted(unreachable, "object"));
+  if (warnings > 0)
+    out += fmt::format("{}: a spare copy is damaged, nothing is lost\n", counted(warnings, "warning"));
+  if (unreachable > 0)
+    out += fmt::format("{} could not be reached: nothing is known of them\n", counted(unreachable, "object"));
   if (damaged > 0) return out + fmt::format("{} DAMAGED\n", counted(damaged, "object"));
   return out + (unreachable > 0 ? "no damage found in the rest\n" : "no damage found\n");
 }

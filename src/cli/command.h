@@ -1,6 +1,6 @@
-// Command: one verb of the program, and the table of all. A command's file gives two functions, found by the type of its
-// options: declare() says what it takes, run() does it and returns the exit code (0, or 3: finished, but something
-// was left out).
+// Command: one verb of the program, and the table of all. A command's file gives two functions, found by the
+// type of its options: declare() says what it takes, run() does it and returns the exit code (0, or 3:
+// finished, but something was left out).
 #pragma once
 
 #include <functional>
@@ -32,9 +32,10 @@ using Run = std::function<Result<int>(Context&)>;
 struct Command {
   std::string name;
   std::vector<std::string> aliases;
-  std::string summary;   // one line, without a full stop
-  std::string details;   // paragraphs for --help and the man page; may be empty
-  // Declares the command's syntax, and gives what runs it with what was parsed. The syntax is good as long as the Run.
+  std::string summary;  // one line, without a full stop
+  std::string details;  // paragraphs for --help and the man page; may be empty
+  // Declares the command's syntax, and gives what runs it with what was parsed. The syntax is good as long as
+  // the Run.
   std::function<Run(Syntax&)> prepare;
 };
 

@@ -6,8 +6,8 @@
 
 namespace holdfast::cli {
 
-#define HOLDFAST_COMMAND(Options)                    \
-  void declare(Syntax& syntax, Options& options);    \
+#define HOLDFAST_COMMAND(Options)                 \
+  void declare(Syntax& syntax, Options& options); \
   Result<int> run(Context& context, const Options& options);
 
 HOLDFAST_COMMAND(InitOptions)
@@ -33,8 +33,8 @@ HOLDFAST_COMMAND(ManOptions)
 
 #undef HOLDFAST_COMMAND
 
-// Tells on standard error which commits can't be read; 3 where there are any, else 0: a list that may lack a snapshot must not
-// look whole.
+// Tells on standard error which commits can't be read; 3 where there are any, else 0: a list that may lack a
+// snapshot must not look whole.
 int warn_unreadable(const Context& context, const repo::History& history);
 
 }  // namespace holdfast::cli

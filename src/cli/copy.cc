@@ -12,7 +12,8 @@ namespace holdfast::cli {
 void declare(Syntax& syntax, CopyOptions& options) {
   syntax.argument("SNAPSHOT", &options.ids, "these; else all that the filters let through");
   syntax.option("--from-repo", "REPOSITORY", &options.from_repository, "the repository to copy from");
-  syntax.option("--from-repository-file", "FILE", &options.from_repository_file, "a file whose first line names it");
+  syntax.option("--from-repository-file", "FILE", &options.from_repository_file,
+                "a file whose first line names it");
   syntax.option("--from-password-file", "FILE", &options.from_password_file, "a file with its password");
   syntax.option("--from-password-command", "COMMAND", &options.from_password_command,
                 "a shell command that prints its password");
@@ -25,21 +26,23 @@ namespace {
 std::string copied_json(const flow::CopiedSnapshot& copied) {
   JsonObject object;
   object.add("message_type", "copied").add("source_snapshot", copied.from).add("snapshot_id", copied.to);
-  object.add("was_there", copied.was_there).add("data_blobs", copied.chunks).add("data_added", copied.plain_bytes);
+  object.add("was_there", copied.was_there)
+      .add("data_blobs", copied.chunks)
+      .add("data_added", copied.plain_bytes);
   return object.add("data_added_packed", copied.stored_bytes).text();
 }
 
 std::string copied_text(const flow::CopiedSnapshot& copied) {
   if (copied.was_there) return fmt::format("snapshot {} is there already", copied.from.substr(0, 8));
-  return fmt::format("copied snapshot {} as {}: {} ({} stored)", copied.from.substr(0, 8), copied.to.substr(0, 8),
-                     size_text(copied.plain_bytes), size_text(copied.stored_bytes));
+  return fmt::format("copied snapshot {} as {}: {} ({} stored)", copied.from.substr(0, 8),
+                     copied.to.substr(0, 8), size_text(copied.plain_bytes), size_text(copied.stored_bytes));
 }
 
 }  // namespace
 
 Result<int> run(Context& context, const CopyOptions& options) {
-  const RepositoryChoice choice{options.from_repository, options.from_repository_file, options.from_password_file,
-                                options.from_password_command, "HOLDFAST_FROM_"};
+  const RepositoryChoice choice{options.from_repository, options.from_repository_file,
+                                options.from_password_file, options.from_password_command, "HOLDFAST_FROM_"};
   ProgressOptions show = TRY(progress_options(context, "copy"));
   const Session from = TRY_AS(open_session(context, choice), "the repository to copy from");
   const Session to = TRY(open_session(context));

@@ -11,18 +11,24 @@ namespace holdfast::cli {
 void declare(Syntax& syntax, DiffOptions& options) {
   syntax.argument("SNAPSHOT[:PATH]", &options.from, "the earlier one").required = true;
   syntax.argument("SNAPSHOT[:PATH] ", &options.to, "the later one").required = true;
-  syntax.flag("--metadata", &options.metadata, "also tell of changes of owner, mode, times and attributes alone");
+  syntax.flag("--metadata", &options.metadata,
+              "also tell of changes of owner, mode, times and attributes alone");
 }
 
 namespace {
 
 constexpr char mark(flow::Change change) {
   switch (change) {
-    case flow::Change::added: return '+';
-    case flow::Change::removed: return '-';
-    case flow::Change::content: return 'M';
-    case flow::Change::metadata: return 'U';
-    case flow::Change::type: return 'T';
+    case flow::Change::added:
+      return '+';
+    case flow::Change::removed:
+      return '-';
+    case flow::Change::content:
+      return 'M';
+    case flow::Change::metadata:
+      return 'U';
+    case flow::Change::type:
+      return 'T';
   }
   return '?';
 }
@@ -30,7 +36,9 @@ constexpr char mark(flow::Change change) {
 std::string counts_json(const flow::DiffCounts& counts, const flow::BlobCounts& blobs) {
   JsonObject object;
   object.add("files", counts.files).add("dirs", counts.dirs).add("others", counts.others);
-  object.add("data_blobs", blobs.data_blobs).add("tree_blobs", blobs.tree_blobs).add("bytes", blobs.plain_bytes);
+  object.add("data_blobs", blobs.data_blobs)
+      .add("tree_blobs", blobs.tree_blobs)
+      .add("bytes", blobs.plain_bytes);
   return object.text();
 }
 
@@ -42,7 +50,8 @@ std::string summary_text(const flow::DiffReport& report, const flow::BlobCounts&
   out += fmt::format("Others:     {:>8} new, {:>8} removed\n", report.added.others, report.removed.others);
   out += fmt::format("Data blobs: {:>8} new, {:>8} removed\n", added.data_blobs, removed.data_blobs);
   out += fmt::format("Tree blobs: {:>8} new, {:>8} removed\n", added.tree_blobs, removed.tree_blobs);
-  out += fmt::format("  Added:   {}\n  Removed: {}\n", size_text(added.plain_bytes), size_text(removed.plain_bytes));
+  out += fmt::format("  Added:   {}\n  Removed: {}\n", size_text(added.plain_bytes),
+                     size_text(removed.plain_bytes));
   return out;
 }
 
@@ -55,7 +64,8 @@ Result<int> run(Context& context, const DiffOptions& options) {
   const flow::PickedSnapshot to = TRY(list.pick(options.to, {}));
   const bool json = context.global.json;
   if (!json && !context.global.quiet) {
-    context.out.line(fmt::format("comparing {} to {}:\n", flow::short_id(*from.snapshot), flow::short_id(*to.snapshot)));
+    context.out.line(
+        fmt::format("comparing {} to {}:\n", flow::short_id(*from.snapshot), flow::short_id(*to.snapshot)));
   }
   const auto on_change = [&](flow::Change change, std::string_view path, const model::Entry& entry) {
     const bool directory = entry.attributes.type == model::FileType::directory;
@@ -72,7 +82,8 @@ Result<int> run(Context& context, const DiffOptions& options) {
   const flow::DiffSpec spec{from.sub_path, to.sub_path, options.metadata};
   const flow::DiffReport report =
       TRY(flow::diff(chunks, from.snapshot->commit, to.snapshot->commit, spec, on_change, context.stop));
-  const model::References before = TRY(session.repository->read_references(from.snapshot->commit, context.stop));
+  const model::References before =
+      TRY(session.repository->read_references(from.snapshot->commit, context.stop));
   const model::References after = TRY(session.repository->read_references(to.snapshot->commit, context.stop));
   const flow::BlobCounts added = TRY(flow::blobs_only_in(*session.repository, after, before, context.stop));
   const flow::BlobCounts removed = TRY(flow::blobs_only_in(*session.repository, before, after, context.stop));
@@ -80,7 +91,8 @@ Result<int> run(Context& context, const DiffOptions& options) {
     JsonObject object;
     object.add("message_type", "statistics").add("source_snapshot", from.snapshot->id);
     object.add("target_snapshot", to.snapshot->id).add("changed_files", report.changed_files);
-    object.raw("added", counts_json(report.added, added)).raw("removed", counts_json(report.removed, removed));
+    object.raw("added", counts_json(report.added, added))
+        .raw("removed", counts_json(report.removed, removed));
     context.out.line(object.text());
   } else if (!context.global.quiet) {
     context.out.write(summary_text(report, added, removed));

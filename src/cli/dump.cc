@@ -13,7 +13,8 @@
 namespace holdfast::cli {
 
 void declare(Syntax& syntax, DumpOptions& options) {
-  syntax.argument("SNAPSHOT[:PATH]", &options.snapshot, "an id or its beginning, latest, latest~2").required = true;
+  syntax.argument("SNAPSHOT[:PATH]", &options.snapshot, "an id or its beginning, latest, latest~2").required =
+      true;
   syntax.argument("PATH", &options.path, "a file, or a folder to be written as a tar archive");
   declare_filter(syntax, options.filter);
   syntax.option("-t,--target", "FILE", &options.target, "write there instead of to the standard output");
@@ -41,8 +42,9 @@ Result<void> write_all(int fd, Bytes bytes) {
 }
 
 Result<Fd> open_target(const DumpOptions& options) {
-  Fd fd(options.target.empty() ? ::dup(STDOUT_FILENO)
-                               : ::open(options.target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  Fd fd(options.target.empty()
+            ? ::dup(STDOUT_FILENO)
+            : ::open(options.target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd.valid()) return errno_error(errno, "open " + options.target);
   return fd;
 }
@@ -88,7 +90,8 @@ Result<int> run(Context& context, const DumpOptions& options) {
   sink::TarSink tar(std::move(to));
   const flow::DumpReport report = TRY(flow::dump_archive(chunks, commit, path, tar, context.stop));
   if (report.left_out == 0) return 0;
-  fmt::print(stderr, "holdfast: {} left out: a tar archive can't hold them\n", counted(report.left_out, "socket"));
+  fmt::print(stderr, "holdfast: {} left out: a tar archive can't hold them\n",
+             counted(report.left_out, "socket"));
   return exit_code(Errc::partial);
 }
 

@@ -10,7 +10,8 @@
 namespace holdfast::cli {
 
 const char* type_name(model::FileType type) {
-  static constexpr std::array<const char*, 7> kNames = {"file", "dir", "symlink", "fifo", "socket", "chardev", "dev"};
+  static constexpr std::array<const char*, 7> kNames = {"file",   "dir",     "symlink", "fifo",
+                                                        "socket", "chardev", "dev"};
   return kNames[static_cast<std::size_t>(type)];
 }
 
@@ -21,8 +22,10 @@ void append_path(std::string& to, std::string_view path) {
 
 void append_long(std::string& to, const model::Entry& entry) {
   const model::Attributes& attributes = entry.attributes;
-  const std::string user = attributes.user.empty() ? std::to_string(attributes.uid) : printable(attributes.user);
-  const std::string group = attributes.group.empty() ? std::to_string(attributes.gid) : printable(attributes.group);
+  const std::string user =
+      attributes.user.empty() ? std::to_string(attributes.uid) : printable(attributes.user);
+  const std::string group =
+      attributes.group.empty() ? std::to_string(attributes.gid) : printable(attributes.group);
   fmt::format_to(std::back_inserter(to), "{} {:>8} {:>8} {:>12} {} ", mode_text(attributes), user, group,
                  entry.size_bytes, time_text(entry.mtime));
   append_path(to, entry.path);

@@ -11,7 +11,8 @@
 namespace holdfast::cli {
 
 void declare(Syntax& syntax, FindOptions& options) {
-  syntax.argument("PATTERN", &options.patterns, "names or paths, with wildcards as in .gitignore").required = true;
+  syntax.argument("PATTERN", &options.patterns, "names or paths, with wildcards as in .gitignore").required =
+      true;
   syntax.option("-s,--snapshot", "SNAPSHOT", &options.snapshots, "only in this snapshot");
   declare_filter(syntax, options.filter);
   syntax.flag("-i,--ignore-case", &options.ignore_case, "don't tell upper from lower case");

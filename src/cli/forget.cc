@@ -5,8 +5,8 @@
 #include <array>
 
 #include "cli/commands.h"
-#include "cli/snapshot_view.h"
 #include "cli/prune_run.h"
+#include "cli/snapshot_view.h"
 #include "cli/wire.h"
 #include "flow/maintain.h"
 
@@ -14,13 +14,15 @@ namespace holdfast::cli {
 
 void declare(Syntax& syntax, ForgetOptions& options) {
   syntax.argument("SNAPSHOT", &options.ids, "forget just these");
-  syntax.option("-l,--keep-last", "N", &options.last, "keep the last N (N may be a time as 7d, or unlimited)");
+  syntax.option("-l,--keep-last", "N", &options.last,
+                "keep the last N (N may be a time as 7d, or unlimited)");
   syntax.option("-H,--keep-hourly", "N", &options.hourly, "keep the last of each of N hours");
   syntax.option("-d,--keep-daily", "N", &options.daily, "keep the last of each of N days");
   syntax.option("-w,--keep-weekly", "N", &options.weekly, "keep the last of each of N weeks");
   syntax.option("-m,--keep-monthly", "N", &options.monthly, "keep the last of each of N months");
   syntax.option("-y,--keep-yearly", "N", &options.yearly, "keep the last of each of N years");
-  syntax.option("--keep-within", "TIME", &options.within, "keep all of this time before the newest; 2y5m7d3h");
+  syntax.option("--keep-within", "TIME", &options.within,
+                "keep all of this time before the newest; 2y5m7d3h");
   syntax.option("--keep-within-hourly", "TIME", &options.within_hourly, "keep hourly ones of this time");
   syntax.option("--keep-within-daily", "TIME", &options.within_daily, "keep daily ones of this time");
   syntax.option("--keep-within-weekly", "TIME", &options.within_weekly, "keep weekly ones of this time");
@@ -43,7 +45,8 @@ void declare(Syntax& syntax, ForgetOptions& options) {
 }
 
 void declare(Syntax& syntax, UndeleteOptions& options) {
-  syntax.argument("SNAPSHOT", &options.ids, "forgotten snapshots; `snapshots --forgotten` lists them").required = true;
+  syntax.argument("SNAPSHOT", &options.ids, "forgotten snapshots; `snapshots --forgotten` lists them")
+      .required = true;
   syntax.flag("-n,--dry-run", &options.dry_run, "only say what would be done");
 }
 
@@ -66,7 +69,8 @@ Result<model::Policy> policy_of(const ForgetOptions& options) {
                                    {Period::yearly, "yearly", options.yearly, options.within_yearly}};
   for (const Rule& rule : rules) {
     model::Keep& keep = policy[rule.period];
-    if (!rule.count.empty()) keep = TRY_AS(model::parse_keep(rule.count), fmt::format("--keep-{}", rule.name));
+    if (!rule.count.empty())
+      keep = TRY_AS(model::parse_keep(rule.count), fmt::format("--keep-{}", rule.name));
     if (!rule.within.empty()) {
       keep.within = TRY_AS(model::parse_duration(rule.within), fmt::format("--keep-within of {}", rule.name));
     }
@@ -162,7 +166,8 @@ Result<int> bring_back(Context& context, const Words& ids, bool dry_run) {
     if (context.global.json) {
       context.out.line(JsonObject().add("message_type", "undeleted").add("snapshot", id).text());
     } else if (!context.global.quiet) {
-      context.out.line(fmt::format("{} snapshot {}", dry_run ? "would bring back" : "brought back", id.substr(0, 8)));
+      context.out.line(
+          fmt::format("{} snapshot {}", dry_run ? "would bring back" : "brought back", id.substr(0, 8)));
     }
   }
   return 0;

@@ -69,17 +69,20 @@ std::string names_text(const Option& option) {
 std::string usage_text(const Command& command, const Syntax& syntax) {
   std::string out = "holdfast " + command.name + " [OPTION]…";
   for (const Argument& argument : syntax.arguments) {
-    out += " " + (argument.required ? argument.name : "[" + argument.name + "]") + (argument.repeats() ? "…" : "");
+    out += " " + (argument.required ? argument.name : "[" + argument.name + "]") +
+           (argument.repeats() ? "…" : "");
   }
   return out;
 }
 
 std::string program_help() {
-  std::string out = "holdfast: backups that hold\n\nUsage: holdfast COMMAND [OPTION]… [ARGUMENT]…\n\nCommands:\n";
+  std::string out =
+      "holdfast: backups that hold\n\nUsage: holdfast COMMAND [OPTION]… [ARGUMENT]…\n\nCommands:\n";
   for (const Command& command : commands()) out += definition(command.name, command.summary);
   const Described global;
   out += options_text("Options of every command", global.syntax);
-  return out + "\n`holdfast COMMAND --help` tells more; `man holdfast` tells the environment and exit codes.\n";
+  return out +
+         "\n`holdfast COMMAND --help` tells more; `man holdfast` tells the environment and exit codes.\n";
 }
 
 std::string command_help(const Command& command) {
@@ -90,7 +93,8 @@ std::string command_help(const Command& command) {
   if (!command.details.empty()) out += "\n" + wrapped(command.details, kWidth, 0);
   if (!syntax.arguments.empty()) out += "\nArguments:\n";
   for (const Argument& argument : syntax.arguments) {
-    const std::string choices = argument.choices.empty() ? "" : fmt::format(" ({})", joined(argument.choices, ", "));
+    const std::string choices =
+        argument.choices.empty() ? "" : fmt::format(" ({})", joined(argument.choices, ", "));
     out += definition(argument.name, argument.help + choices);
   }
   out += options_text("Options", syntax);

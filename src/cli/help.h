@@ -1,4 +1,5 @@
-// The description of the program in every form: --help, man pages, shell completion. All from the commands' Syntax.
+// The description of the program in every form: --help, man pages, shell completion. All from the commands'
+// Syntax.
 #pragma once
 
 #include <string>

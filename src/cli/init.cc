@@ -9,7 +9,8 @@ namespace holdfast::cli {
 void declare(Syntax& syntax, InitOptions& options) {
   syntax.option("--from-repo", "REPOSITORY", &options.like,
                 "share chunking with this repository, so that copy between the two needs not cut anew");
-  syntax.option("--from-password-file", "FILE", &options.like_password_file, "file with that repository's password");
+  syntax.option("--from-password-file", "FILE", &options.like_password_file,
+                "file with that repository's password");
   syntax.flag("-n,--dry-run", &options.dry_run, "only say what would be done");
 }
 
@@ -46,7 +47,8 @@ Result<int> run(Context& context, const InitOptions& options) {
   create.label = user_name() + "@" + host_name(context.environment);
   create.specification = specification();
   if (like) {
-    if (!like->repository->secrets().content) return Error(Errc::denied, "that key lacks the secret of chunking");
+    if (!like->repository->secrets().content)
+      return Error(Errc::denied, "that key lacks the secret of chunking");
     create.chunks_like = &like->repository->config();
     create.content_like = &*like->repository->secrets().content;
   }

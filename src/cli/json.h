@@ -1,5 +1,6 @@
-// JsonObject: one JSON object built member by member, in the order given, as text. Streams of 80,000 small objects don't pay
-// for a document tree, and no file but json.cc pays for the library's header. Bytes that are no UTF-8 become U+FFFD.
+// JsonObject: one JSON object built member by member, in the order given, as text. Streams of 80,000 small
+// objects don't pay for a document tree, and no file but json.cc pays for the library's header. Bytes that
+// are no UTF-8 become U+FFFD.
 #pragma once
 
 #include <concepts>
@@ -27,8 +28,7 @@ class JsonObject {
     return raw(name, json_strings(texts));
   }
   template <std::integral Number>
-    requires(!std::same_as<Number, bool>)
-  JsonObject& add(std::string_view name, Number value) {
+  requires(!std::same_as<Number, bool>) JsonObject& add(std::string_view name, Number value) {
     return raw(name, std::to_string(value));
   }
   // `json` is a JSON text.

@@ -7,7 +7,8 @@
 namespace holdfast::cli {
 
 void declare(Syntax& syntax, KeyOptions& options) {
-  Argument& action = syntax.argument("ACTION", &options.action, "what to do with the passwords of the repository");
+  Argument& action =
+      syntax.argument("ACTION", &options.action, "what to do with the passwords of the repository");
   action.choices = {"list", "add", "remove", "passwd"};
   action.required = true;
   syntax.argument("ID", &options.id, "for remove: the key, or the beginning of its id");
@@ -65,7 +66,8 @@ Result<std::string> add(Context& context, const repo::Repository& repository, co
 }
 
 Result<int> remove(Context& context, const repo::Repository& repository, const KeyOptions& options) {
-  if (options.id.empty()) return Error(Errc::usage, "which key to remove?").hint("`holdfast key list` shows them");
+  if (options.id.empty())
+    return Error(Errc::usage, "which key to remove?").hint("`holdfast key list` shows them");
   const std::vector<Key> keys = TRY(repository.keys(context.stop));
   std::vector<const Key*> found;
   for (const Key& key : keys) {
@@ -74,7 +76,8 @@ Result<int> remove(Context& context, const repo::Repository& repository, const K
   if (found.empty()) return Error(Errc::not_found, "there is no key " + options.id);
   if (found.size() > 1) return Error(Errc::usage, "several keys begin with " + options.id);
   if (found.front()->current) {
-    return Error(Errc::usage, "that key is the one in use").hint("open the repository with another password first");
+    return Error(Errc::usage, "that key is the one in use")
+        .hint("open the repository with another password first");
   }
   if (!options.dry_run) TRY(repository.remove_key(found.front()->name, context.stop));
   tell(context, "key_removed", options.dry_run ? "would remove key" : "removed key", id_of(*found.front()));
@@ -95,7 +98,8 @@ Result<int> change_password(Context& context, const Session& session, const KeyO
     return 0;
   }
   const std::string name = TRY(repository.add_key(password.bytes(), label, {}, context.stop));
-  const auto with_new = TRY(repo::Repository::open(doors_of(*session.storage), password.bytes(), context.stop));
+  const auto with_new =
+      TRY(repo::Repository::open(doors_of(*session.storage), password.bytes(), context.stop));
   TRY(with_new->remove_key(repository.key_name(), context.stop));
   tell(context, "key_changed", "changed the password; the new key is", name.substr(5));
   return 0;

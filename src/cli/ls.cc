@@ -11,7 +11,8 @@
 namespace holdfast::cli {
 
 void declare(Syntax& syntax, LsOptions& options) {
-  syntax.argument("SNAPSHOT[:PATH]", &options.snapshot, "an id or its beginning, latest, latest~2; the latest if left out");
+  syntax.argument("SNAPSHOT[:PATH]", &options.snapshot,
+                  "an id or its beginning, latest, latest~2; the latest if left out");
   syntax.argument("DIR", &options.paths, "only these directories and what lies right in them");
   declare_filter(syntax, options.filter);
   syntax.flag("-l,--long", &options.long_format, "with mode, owner, size and time");
@@ -28,7 +29,7 @@ std::string_view trimmed(std::string_view path) {
 
 // What of a snapshot is listed.
 struct Selection {
-  std::string path;         // without '/' at either end; empty: all
+  std::string path;  // without '/' at either end; empty: all
   bool recursive = true;
 
   bool holds(std::string_view entry) const {
@@ -39,7 +40,8 @@ struct Selection {
   }
   // No entry from here on is held.
   bool ends_before(std::string_view entry) const {
-    return !path.empty() && !(entry.starts_with(path) && (entry.size() == path.size() || entry[path.size()] == '/'));
+    return !path.empty() &&
+           !(entry.starts_with(path) && (entry.size() == path.size() || entry[path.size()] == '/'));
   }
 };
 
@@ -100,11 +102,11 @@ Result<int> run(Context& context, const LsOptions& options) {
   }
   if (selections.empty()) selections.push_back({picked.sub_path, true});
   for (const Selection& selection : selections) {
-    const std::uint64_t listed = TRY(
-        list(context, *session.repository, history, *picked.snapshot, selection, options.long_format));
+    const std::uint64_t listed =
+        TRY(list(context, *session.repository, history, *picked.snapshot, selection, options.long_format));
     if (listed == 0 && !selection.path.empty()) {
-      return Error(Errc::not_found, fmt::format("snapshot {} has no /{}", flow::short_id(*picked.snapshot),
-                                                selection.path));
+      return Error(Errc::not_found,
+                   fmt::format("snapshot {} has no /{}", flow::short_id(*picked.snapshot), selection.path));
     }
   }
   return 0;

@@ -59,13 +59,16 @@ std::string explained_section(const char* title, const std::vector<Explained>& l
 
 std::string paragraphs(std::string_view text) {
   std::string out = roff(text) + "\n";
-  for (std::size_t at = out.find("\n\n"); at != out.npos; at = out.find("\n\n", at + 1)) out.replace(at, 2, "\n.PP\n");
+  for (std::size_t at = out.find("\n\n"); at != out.npos; at = out.find("\n\n", at + 1))
+    out.replace(at, 2, "\n.PP\n");
   return out;
 }
 
 std::string program_page() {
   std::string out = page_header("holdfast", "backup and disaster recovery");
-  out += ".SH SYNOPSIS\n\\fBholdfast\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR]... [\\fIARGUMENT\\fR]...\n.SH COMMANDS\n";
+  out +=
+      ".SH SYNOPSIS\n\\fBholdfast\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR]... [\\fIARGUMENT\\fR]...\n.SH "
+      "COMMANDS\n";
   for (const Command& command : commands()) out += term("holdfast-" + command.name + "(1)", command.summary);
   GlobalOptions values;
   Syntax syntax;

@@ -1,5 +1,5 @@
-// What the command line says, as plain values: the global options and one struct a command. Defaults are those of the
-// program; texts are not yet looked at.
+// What the command line says, as plain values: the global options and one struct a command. Defaults are
+// those of the program; texts are not yet looked at.
 #pragma once
 
 #include <cstdint>

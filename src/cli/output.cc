@@ -49,8 +49,8 @@ std::string calendar_text(std::int64_t seconds, int zone_minutes) {
   const std::time_t shifted = seconds + std::int64_t{60} * zone_minutes;
   std::tm civil{};
   if (::gmtime_r(&shifted, &civil) == nullptr) return fmt::format("@{}", seconds);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", civil.tm_year + 1900, civil.tm_mon + 1, civil.tm_mday,
-                     civil.tm_hour, civil.tm_min, civil.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", civil.tm_year + 1900, civil.tm_mon + 1,
+                     civil.tm_mday, civil.tm_hour, civil.tm_min, civil.tm_sec);
 }
 
 }  // namespace
@@ -94,7 +94,10 @@ std::size_t character_bytes(std::string_view text) {
   const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
   const unsigned first = byte(0);
   if (first < 0x80) return 1;
-  const std::size_t bytes = first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
+  const std::size_t bytes = first >= 0xc2 && first < 0xe0   ? 2
+                            : first >= 0xe0 && first < 0xf0 ? 3
+                            : first >= 0xf0 && first < 0xf5 ? 4
+                                                            : 0;
   if (bytes == 0 || text.size() < bytes) return 0;
   for (std::size_t i = 1; i < bytes; ++i) {
     if ((byte(i) & 0xc0) != 0x80) return 0;
@@ -111,8 +114,8 @@ bool is_plain(std::string_view text) {
 
 // Columns that a text takes: characters, not bytes.
 std::size_t width(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -138,7 +141,8 @@ std::string printable(std::string_view name) {
                          (bytes == 2 && first == 0xc2 && static_cast<unsigned char>(name[1]) < 0xa0);
     const std::size_t taken = std::max<std::size_t>(bytes, 1);
     if (bytes == 0 || control) {
-      for (std::size_t i = 0; i < taken; ++i) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(name[i]));
+      for (std::size_t i = 0; i < taken; ++i)
+        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(name[i]));
     } else {
       out += name.substr(0, taken);
     }

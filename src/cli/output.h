@@ -1,5 +1,5 @@
-// Output: the standard output, gathered and written in large pieces: 80,000 lines must not be 80,000 system calls. And how
-// things are written for people: sizes, times, names, tables. One thread.
+// Output: the standard output, gathered and written in large pieces: 80,000 lines must not be 80,000 system
+// calls. And how things are written for people: sizes, times, names, tables. One thread.
 #pragma once
 
 #include <cstdint>

@@ -36,13 +36,14 @@ std::string joined(const std::vector<std::string>& words, const char* between) {
 
 Error usage(std::string message) { return Error(Errc::usage, std::move(message)); }
 
-Result<void> check_choice(const std::vector<std::string>& choices, const std::string& what, const std::string& value) {
+Result<void> check_choice(const std::vector<std::string>& choices, const std::string& what,
+                          const std::string& value) {
   if (choices.empty() || std::find(choices.begin(), choices.end(), value) != choices.end()) return {};
   return usage(fmt::format("{}: '{}' is not one of {}", what, value, joined(choices, ", ")));
 }
 
-// One level of the command line: the program or a command. CLI11 takes it apart; values are stored by us, in the order
-// in which they were given, and never as the lists that CLI11 would make of "" and "[a]".
+// One level of the command line: the program or a command. CLI11 takes it apart; values are stored by us, in
+// the order in which they were given, and never as the lists that CLI11 would make of "" and "[a]".
 class Level {
  public:
   Level(CLI::App& app, const Syntax& syntax) : app_(app), syntax_(syntax) {
@@ -119,7 +120,8 @@ struct Prepared {
   std::vector<std::string> more;      // after "--": never options
 };
 
-// "--name=" is the empty value: CLI11 would take the next word for it, so the two are parted here. So are the words after
+// "--name=" is the empty value: CLI11 would take the next word for it, so the two are parted here. So are the
+// words after
 // "--", which CLI11 would not give to a command that needs none.
 Prepared prepared(const std::vector<std::string>& words) {
   Prepared out;
@@ -137,6 +139,14 @@ Prepared prepared(const std::vector<std::string>& words) {
 Result<void> run_parser(CLI::App& app, Prepared& words) {
   try {
     app.parse(words.reversed);
+  } catch (const CLI::ExtrasError&) {
+    const std::vector<std::string> left = app.remaining(true);
+    const auto option =
+        std::find_if(left.begin(), left.end(), [](const auto& word) { return word.starts_with('-'); });
+    if (option != left.end()) return usage(fmt::format("there is no option '{}'", *option));
+    const bool no_command = app.get_subcommands().empty();
+    return usage(
+        fmt::format("{} '{}'", no_command ? "there is no command" : "one word too many:", left.front()));
   } catch (const CLI::Error& error) {
     return usage(error.what());
   }
@@ -196,9 +206,9 @@ Result<Invocation> parse(const std::vector<std::string>& words) {
   }
   if (!parsed.ok()) {
     // What borg calls prune is restic's forget, and ours.
-    const bool means_forget = about == "prune " && std::any_of(words.begin(), words.end(), [](const std::string& word) {
-                                return word.starts_with("--keep-");
-                              });
+    const bool means_forget =
+        about == "prune " && std::any_of(words.begin(), words.end(),
+                                         [](const std::string& word) { return word.starts_with("--keep-"); });
     return std::move(parsed).error().hint(means_forget ? "rules of what to keep belong to `holdfast forget`"
                                                        : fmt::format("see `holdfast {}--help`", about));
   }

@@ -114,7 +114,8 @@ Result<Password> ask_terminal(const PasswordSources& sources, std::stop_token st
   return first;
 }
 
-Result<Password> read_any(const PasswordSources& sources, const Environment& environment, std::stop_token stop) {
+Result<Password> read_any(const PasswordSources& sources, const Environment& environment,
+                          std::stop_token stop) {
   const auto from_command = [](const std::string& command) -> Result<Password> {
     std::string text = TRY_AS(output_of_shell(command, kPasswordBytesMax), "the password command");
     return without_line_end(std::move(text));

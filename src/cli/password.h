@@ -1,5 +1,5 @@
-// Where passwords come from: a file, a command, an environment variable, the terminal: the first that is given. A final line
-// end is not part of the password.
+// Where passwords come from: a file, a command, an environment variable, the terminal: the first that is
+// given. A final line end is not part of the password.
 #pragma once
 
 #include <stop_token>
@@ -34,6 +34,7 @@ struct PasswordSources {
 };
 
 // Errc::usage where there is none and no terminal to ask at, or where it is empty.
-Result<Password> read_password(const PasswordSources& sources, const Environment& environment, std::stop_token stop);
+Result<Password> read_password(const PasswordSources& sources, const Environment& environment,
+                               std::stop_token stop);
 
 }  // namespace holdfast::cli

@@ -94,8 +94,8 @@ Result<source::Rules> rules_of(const Words& patterns) {
   source::Rules rules;
   for (const std::string& word : patterns) {
     const Given given = taken_apart(word);
-    const source::PatternOptions options{.fold_case = given.option.starts_with("--i") && given.option != "--include",
-                                         .floating = true};
+    const source::PatternOptions options{
+        .fold_case = given.option.starts_with("--i") && given.option != "--include", .floating = true};
     if (given.option.ends_with("-file")) {
       const std::string text = TRY_AS(read_text(given.value), given.option);
       TRY_AS(rules.add_lines(text, given.value, options), given.option);

@@ -13,7 +13,8 @@ namespace holdfast::cli {
 // The paths that a backup names: as arguments and by --files-from and its kin.
 Result<Words> listed_paths(const BackupOptions& options);
 
-// Rules of "--exclude=…", "--include=…", "--exclude-file=…", …, in order. In files $NAME and ${NAME} are not expanded.
+// Rules of "--exclude=…", "--include=…", "--exclude-file=…", …, in order. In files $NAME and ${NAME} are not
+// expanded.
 Result<source::Rules> rules_of(const Words& patterns);
 // The same as texts, for the snapshot's record.
 Result<Words> pattern_texts(const Words& patterns);

@@ -48,7 +48,9 @@ class Process {
  public:
   static Result<Process> start(const std::vector<std::string>& words);
   Process(Process&& other) noexcept
-      : pid_(std::exchange(other.pid_, -1)), name_(std::move(other.name_)), output_(std::move(other.output_)) {}
+      : pid_(std::exchange(other.pid_, -1)),
+        name_(std::move(other.name_)),
+        output_(std::move(other.output_)) {}
   Process& operator=(Process&&) = delete;
   ~Process() {
     if (pid_ < 0) return;
@@ -83,8 +85,8 @@ Result<Process> Process::start(const std::vector<std::string>& words) {
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
-  const int failed = ::posix_spawnp(&process.pid_, words.front().c_str(), &settings.actions, &settings.attributes,
-                                    arguments.data(), environ);
+  const int failed = ::posix_spawnp(&process.pid_, words.front().c_str(), &settings.actions,
+                                    &settings.attributes, arguments.data(), environ);
   if (failed != 0) {
     process.pid_ = -1;
     return errno_error(failed, "start " + words.front());
@@ -98,7 +100,8 @@ Result<void> Process::wait() {
     if (errno != EINTR) return errno_error(errno, "wait for " + name_);
   }
   pid_ = -1;
-  if (WIFSIGNALED(status)) return Error(Errc::failed, fmt::format("{} was ended by signal {}", name_, WTERMSIG(status)));
+  if (WIFSIGNALED(status))
+    return Error(Errc::failed, fmt::format("{} was ended by signal {}", name_, WTERMSIG(status)));
   if (WEXITSTATUS(status) != 0) {
     return Error(Errc::failed, fmt::format("{} failed with exit code {}", name_, WEXITSTATUS(status)));
   }

@@ -20,7 +20,8 @@ constexpr std::int64_t kJsonIntervalNs = kSecondNs;
 
 std::int64_t interval_ns(const ProgressOptions& options) {
   if (options.quiet) return 0;
-  if (options.per_second) return *options.per_second == 0 ? 0 : static_cast<std::int64_t>(1e9 / *options.per_second);
+  if (options.per_second)
+    return *options.per_second == 0 ? 0 : static_cast<std::int64_t>(1e9 / *options.per_second);
   if (options.json) return kJsonIntervalNs;
   return options.terminal ? kTerminalIntervalNs : 0;
 }
@@ -92,7 +93,8 @@ std::uint64_t Progress::elapsed_seconds() const {
 
 // By bytes, which is what takes the time; only once the whole is known.
 std::optional<std::uint64_t> Progress::remaining_seconds() const {
-  if (last_.bytes_total == 0 || last_.bytes_done == 0 || last_.bytes_done > last_.bytes_total) return std::nullopt;
+  if (last_.bytes_total == 0 || last_.bytes_done == 0 || last_.bytes_done > last_.bytes_total)
+    return std::nullopt;
   const double elapsed = static_cast<double>(clock_.ticks_ns() - started_ns_) / 1e9;
   const auto done = static_cast<double>(last_.bytes_done);
   return static_cast<std::uint64_t>(elapsed * (static_cast<double>(last_.bytes_total) - done) / done);
@@ -101,7 +103,8 @@ std::optional<std::uint64_t> Progress::remaining_seconds() const {
 std::string Progress::status_line() const {
   std::string line = fmt::format("[{}] ", duration_text(elapsed_seconds()));
   if (last_.bytes_total != 0) {
-    line += fmt::format("{:.1f}%  ", 100 * static_cast<double>(last_.bytes_done) / static_cast<double>(last_.bytes_total));
+    line += fmt::format("{:.1f}%  ",
+                        100 * static_cast<double>(last_.bytes_done) / static_cast<double>(last_.bytes_total));
   }
   line += fmt::format("{}, {}", counted(last_.files_done, "file"), size_text(last_.bytes_done));
   if (last_.bytes_total != 0) line += fmt::format(" of {}", size_text(last_.bytes_total));
@@ -174,7 +177,10 @@ void Progress::item(std::string_view action, std::string_view path, std::uint64_
   erase();
   if (options_.json) {
     JsonObject object;
-    object.add("message_type", "verbose_status").add("action", action).add("item", path).add("data_size", size_bytes);
+    object.add("message_type", "verbose_status")
+        .add("action", action)
+        .add("item", path)
+        .add("data_size", size_bytes);
     out_.line(object.text());
   } else {
     out_.line(fmt::format("{:<9}  {}", action, printable(path)));

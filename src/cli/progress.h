@@ -1,6 +1,6 @@
-// Progress: what a story tells, shown: on a terminal a redrawn line at most 10 times a second; elsewhere nothing, or a line per
-// interval where HOLDFAST_PROGRESS_FPS says how often; with --json as lines of JSON in restic's words. SIGUSR1 shows it at
-// once. Problems go to standard error, always. Thread-safe.
+// Progress: what a story tells, shown: on a terminal a redrawn line at most 10 times a second; elsewhere
+// nothing, or a line per interval where HOLDFAST_PROGRESS_FPS says how often; with --json as lines of JSON in
+// restic's words. SIGUSR1 shows it at once. Problems go to standard error, always. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -19,8 +19,8 @@ struct ProgressOptions {
   bool json = false;
   bool quiet = false;
   int verbose = 0;
-  bool terminal = false;                // standard output is one
-  std::optional<double> per_second;     // HOLDFAST_PROGRESS_FPS; 0: never
+  bool terminal = false;             // standard output is one
+  std::optional<double> per_second;  // HOLDFAST_PROGRESS_FPS; 0: never
 };
 
 // Errc::usage where HOLDFAST_PROGRESS_FPS is no number of 0 to 60.

@@ -15,8 +15,10 @@ namespace holdfast::cli {
 
 void declare(Syntax& syntax, PruneOptions& options) {
   syntax.option("--max-unused", "PERCENT", &options.max_unused,
-                "leave packs alone while no more than this of the repository is dead within them; default 5, or unlimited");
-  syntax.flag("--dead-packs-only", &options.dead_packs_only, "remove packs that are dead altogether, copy none");
+                "leave packs alone while no more than this of the repository is dead within them; default 5, "
+                "or unlimited");
+  syntax.flag("--dead-packs-only", &options.dead_packs_only,
+              "remove packs that are dead altogether, copy none");
   syntax.option("--abort-after", "TIME", &options.abort_after,
                 "take unfinished backups that began longer ago for crashed; default 1d, 0h means all");
   syntax.option("--wait", "SECONDS", &options.wait_s, "how long to wait for younger ones to end; default 60");
@@ -42,7 +44,8 @@ Result<flow::PruneOptions> flow_options(const PruneOptions& given) {
   if (!given.abort_after.empty()) {
     const model::Duration after = TRY_AS(model::parse_duration(given.abort_after), "--abort-after");
     const std::int64_t now = system_clock().now_ns() / std::int64_t{1'000'000'000};
-    options.abort_open_after_s = static_cast<std::uint64_t>(now - model::instant_before(model::local_time(now), after));
+    options.abort_open_after_s =
+        static_cast<std::uint64_t>(now - model::instant_before(model::local_time(now), after));
   }
   if (given.wait_s) options.wait_ms = *given.wait_s * 1000;
   return options;
@@ -60,7 +63,8 @@ std::string plan_json(const flow::PrunePlan& plan) {
 std::string report_json(const flow::PruneReport& report) {
   JsonObject object;
   object.add("message_type", "summary").add("deleted_packs", report.deleted_packs);
-  object.add("relocated_packs", report.relocated_packs).add("deleted_transactions", report.deleted_transactions);
+  object.add("relocated_packs", report.relocated_packs)
+      .add("deleted_transactions", report.deleted_transactions);
   object.add("bytes_removed", report.bytes_removed).add("bytes_copied", report.bytes_copied);
   object.add("bytes_freed", report.bytes_freed()).add("objects_left", report.objects_left);
   return object.add("blocked_by", report.blocked_by.size()).add("error_count", report.problems).text();
@@ -73,7 +77,8 @@ std::string report_text(const flow::PruneReport& report) {
     out += fmt::format("nothing more was deleted: {} still running; the next prune goes on\n",
                        counted(report.blocked_by.size(), "backup"));
   }
-  if (report.objects_left > 0) out += fmt::format("{} could not be removed yet\n", counted(report.objects_left, "object"));
+  if (report.objects_left > 0)
+    out += fmt::format("{} could not be removed yet\n", counted(report.objects_left, "object"));
   return out;
 }
 

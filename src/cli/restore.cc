@@ -11,10 +11,13 @@
 namespace holdfast::cli {
 
 void declare(Syntax& syntax, RestoreOptions& options) {
-  syntax.argument("SNAPSHOT[:PATH]", &options.snapshot,
-                  "an id or its beginning, latest, latest~2; with a PATH only what is below it, without PATH itself")
+  syntax
+      .argument(
+          "SNAPSHOT[:PATH]", &options.snapshot,
+          "an id or its beginning, latest, latest~2; with a PATH only what is below it, without PATH itself")
       .required = true;
-  syntax.option("-t,--target", "DIR", &options.target, "where to restore to; / puts everything back in its place");
+  syntax.option("-t,--target", "DIR", &options.target,
+                "where to restore to; / puts everything back in its place");
   declare_filter(syntax, options.filter);
   const auto pattern = [&](const char* names, const char* value, const char* help) {
     syntax.option(names, value, &options.patterns, help).with_name = true;
@@ -25,9 +28,12 @@ void declare(Syntax& syntax, RestoreOptions& options) {
   pattern("-e,--exclude", "PATTERN", "don't restore what matches");
   pattern("--iexclude", "PATTERN", "the same, ignoring case");
   pattern("--exclude-file", "FILE", "patterns from a file, one a line");
-  syntax.option("--overwrite", "WHEN", &options.overwrite, "what happens to files that are there; default: always")
+  syntax
+      .option("--overwrite", "WHEN", &options.overwrite,
+              "what happens to files that are there; default: always")
       .choices = {"always", "if-changed", "if-newer", "never"};
-  syntax.flag("--delete", &options.remove_others, "remove what the snapshot doesn't have from restored folders");
+  syntax.flag("--delete", &options.remove_others,
+              "remove what the snapshot doesn't have from restored folders");
   syntax.flag("--numeric-owner", &options.numeric_owner, "owners by number, not by name");
   syntax.flag("--sparse", &options.sparse, "make holes of zeros");
   syntax.flag("--verify", &options.verify, "read everything back and compare");
@@ -97,12 +103,15 @@ std::string summary_json(const flow::RestoreReport& report, std::uint64_t second
 }
 
 std::string summary_text(const flow::RestoreReport& report, std::uint64_t seconds, bool dry_run) {
-  std::string out = fmt::format("{} {} and {}: {} of {} in {}\n", dry_run ? "Would restore" : "Restored",
-                                counted(report.files_restored, "file"), counted(report.directories, "folder"),
-                                size_text(report.bytes_restored), size_text(report.bytes), duration_text(seconds));
-  if (report.files_skipped > 0) out += fmt::format("{} left as they were\n", counted(report.files_skipped, "file"));
+  std::string out =
+      fmt::format("{} {} and {}: {} of {} in {}\n", dry_run ? "Would restore" : "Restored",
+                  counted(report.files_restored, "file"), counted(report.directories, "folder"),
+                  size_text(report.bytes_restored), size_text(report.bytes), duration_text(seconds));
+  if (report.files_skipped > 0)
+    out += fmt::format("{} left as they were\n", counted(report.files_skipped, "file"));
   if (report.files_deleted > 0) out += fmt::format("{} removed\n", counted(report.files_deleted, "object"));
-  if (report.verified_files > 0) out += fmt::format("{} read back and found right\n", counted(report.verified_files, "file"));
+  if (report.verified_files > 0)
+    out += fmt::format("{} read back and found right\n", counted(report.verified_files, "file"));
   if (report.problems > 0) out += fmt::format("{} not as they were\n", counted(report.problems, "object"));
   return out;
 }
@@ -134,8 +143,8 @@ Result<int> run(Context& context, const RestoreOptions& options) {
   const auto sink = TRY(sink::DirectorySink::make(options.target, target));
   flow::RestoreReport report;
   for (const model::Root& root : picked.snapshot->commit.roots) {
-    const flow::RestoreReport one = TRY(flow::restore(*session.repository, list.history().log, root, spec, *sink,
-                                                      progress, context.stop));
+    const flow::RestoreReport one = TRY(
+        flow::restore(*session.repository, list.history().log, root, spec, *sink, progress, context.stop));
     add(report, one);
   }
   progress.finish();

@@ -8,7 +8,8 @@ namespace holdfast::cli {
 namespace {
 
 struct Described {
-  explicit Described(const Command& command) : name(command.name), aliases(command.aliases), summary(command.summary) {
+  explicit Described(const Command& command)
+      : name(command.name), aliases(command.aliases), summary(command.summary) {
     run = command.prepare(syntax);
   }
   std::string name;
@@ -41,7 +42,8 @@ std::string bash_values(const Syntax& syntax) {
     if (!option.takes_value()) continue;
     std::string action = "return";
     if (!option.choices.empty()) {
-      action = fmt::format("COMPREPLY=($(compgen -W \"{}\" -- \"$word\")); return", joined(option.choices, " "));
+      action =
+          fmt::format("COMPREPLY=($(compgen -W \"{}\" -- \"$word\")); return", joined(option.choices, " "));
     } else if (option.completes() == Completes::files) {
       action = "COMPREPLY=($(compgen -f -- \"$word\")); return";
     } else if (option.completes() == Completes::directories) {
@@ -63,9 +65,10 @@ std::string bash_words(const Described& command) {
 std::string bash(const Program& program) {
   std::string names;
   for (const Described& command : program.commands) names += (names.empty() ? "" : " ") + command.name;
-  std::string out = "# bash completion for holdfast\n_holdfast() {\n"
-                    "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command= i\n"
-                    "  COMPREPLY=()\n  for ((i = 1; i < COMP_CWORD; i++)); do\n    case ${COMP_WORDS[i]} in\n";
+  std::string out =
+      "# bash completion for holdfast\n_holdfast() {\n"
+      "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command= i\n"
+      "  COMPREPLY=()\n  for ((i = 1; i < COMP_CWORD; i++)); do\n    case ${COMP_WORDS[i]} in\n";
   for (const Described& command : program.commands) {
     std::vector<std::string> all = command.aliases;
     all.insert(all.begin(), command.name);
@@ -75,8 +78,9 @@ std::string bash(const Program& program) {
   out += "  local options=\"" + all_names(program.global).substr(1) + " -h --help\" words=\n";
   out += fmt::format("  if [[ -z $command ]]; then\n    words=\"{}\"\n  fi\n  case $command in\n", names);
   for (const Described& command : program.commands) {
-    out += fmt::format("  {})\n    case $before in\n{}    esac\n    options+=\"{}\" words=\"{}\" ;;\n", command.name,
-                       bash_values(command.syntax), all_names(command.syntax), bash_words(command));
+    out += fmt::format("  {})\n    case $before in\n{}    esac\n    options+=\"{}\" words=\"{}\" ;;\n",
+                       command.name, bash_values(command.syntax), all_names(command.syntax),
+                       bash_words(command));
   }
   return out +
          "  esac\n  if [[ $word == -* ]]; then\n    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n"
@@ -155,7 +159,8 @@ std::string fish_options(const Syntax& syntax, const std::string& condition) {
     }
     if (option.takes_value()) out += " -r";
     if (!option.choices.empty()) out += " -f -a " + quoted(joined(option.choices, " "));
-    if (option.takes_value() && option.choices.empty() && option.completes() == Completes::nothing) out += " -f";
+    if (option.takes_value() && option.choices.empty() && option.completes() == Completes::nothing)
+      out += " -f";
     out += " -d " + quoted(option.help) + "\n";
   }
   return out;

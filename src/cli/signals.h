@@ -1,6 +1,6 @@
-// Signals: SIGINT and SIGTERM ask the program to stop, the second one ends it at once (exit code 130); SIGUSR1 asks for
-// progress now. They are taken by a thread of their own, so no handler runs anywhere and no system call is interrupted.
-// Made in main() before other threads; one per process.
+// Signals: SIGINT and SIGTERM ask the program to stop, the second one ends it at once (exit code 130);
+// SIGUSR1 asks for progress now. They are taken by a thread of their own, so no handler runs anywhere and no
+// system call is interrupted. Made in main() before other threads; one per process.
 #pragma once
 
 #include <atomic>

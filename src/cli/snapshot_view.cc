@@ -47,7 +47,8 @@ std::string snapshot_line(const repo::Snapshot& snapshot) {
 void declare_filter(Syntax& syntax, FilterOptions& options) {
   syntax.option("-H,--host", "HOST", &options.hosts, "only snapshots of this host");
   syntax.option("--path", "PATH", &options.paths, "only snapshots that include this path");
-  syntax.option("--tag", "TAG[,TAG]", &options.tags, "only snapshots with all these tags; '' means without any");
+  syntax.option("--tag", "TAG[,TAG]", &options.tags,
+                "only snapshots with all these tags; '' means without any");
 }
 
 model::Filter filter_of(const FilterOptions& options) {

@@ -13,9 +13,11 @@ void declare(Syntax& syntax, SnapshotsOptions& options) {
   syntax.argument("SNAPSHOT", &options.ids, "only these: an id or its beginning, latest, latest~2");
   declare_filter(syntax, options.filter);
   syntax.option("--latest", "N", &options.latest, "only the last N of each host and paths");
-  syntax.option("-g,--group-by", "GROUP", &options.group_by, "one table for each of host, paths, tags (host,paths,tags)");
+  syntax.option("-g,--group-by", "GROUP", &options.group_by,
+                "one table for each of host, paths, tags (host,paths,tags)");
   syntax.flag("-c,--compact", &options.compact, "one line each: no paths and tags");
-  syntax.flag("--forgotten", &options.forgotten, "those that were forgotten and that undelete may bring back");
+  syntax.flag("--forgotten", &options.forgotten,
+              "those that were forgotten and that undelete may bring back");
 }
 
 namespace {
@@ -42,7 +44,8 @@ Snapshots last_of_each(const Snapshots& snapshots, std::uint64_t count) {
   std::map<GroupKey, std::uint64_t> seen;
   Snapshots out;
   for (const repo::Snapshot* snapshot : snapshots) {
-    if (seen[key_of(*snapshot, {.host = true, .paths = true, .tags = false})]++ < count) out.push_back(snapshot);
+    if (seen[key_of(*snapshot, {.host = true, .paths = true, .tags = false})]++ < count)
+      out.push_back(snapshot);
   }
   return out;
 }
@@ -68,7 +71,8 @@ std::string table(const Snapshots& snapshots, bool compact) {
 
 std::string array(const repo::History& history, const Snapshots& snapshots) {
   std::vector<std::string> objects;
-  for (const repo::Snapshot* snapshot : snapshots) objects.push_back(snapshot_json(history, *snapshot).text());
+  for (const repo::Snapshot* snapshot : snapshots)
+    objects.push_back(snapshot_json(history, *snapshot).text());
   return json_array(objects);
 }
 
@@ -81,8 +85,10 @@ void show_groups(Context& context, const flow::SnapshotList& list, const Snapsho
     if (context.global.json) {
       JsonObject names;
       names.add("hostname", key.host).add("paths", key.paths).add("tags", key.tags);
-      objects.push_back(
-          JsonObject().raw("group_key", names.text()).raw("snapshots", array(list.history(), members)).text());
+      objects.push_back(JsonObject()
+                            .raw("group_key", names.text())
+                            .raw("snapshots", array(list.history(), members))
+                            .text());
       continue;
     }
     std::string title = "snapshots";

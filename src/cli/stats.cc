@@ -11,8 +11,8 @@ namespace holdfast::cli {
 void declare(Syntax& syntax, StatsOptions& options) {
   syntax.argument("SNAPSHOT", &options.ids, "of these; else of all that the filters let through");
   declare_filter(syntax, options.filter);
-  syntax.option("--mode", "MODE", &options.mode, "what is counted").choices = {"restore-size", "files-by-contents",
-                                                                              "raw-data"};
+  syntax.option("--mode", "MODE", &options.mode, "what is counted").choices = {
+      "restore-size", "files-by-contents", "raw-data"};
 }
 
 namespace {

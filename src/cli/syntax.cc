@@ -6,7 +6,8 @@ namespace {
 
 Completes completion_of(std::string_view value) {
   if (value.starts_with("DIR")) return Completes::directories;
-  if (value.starts_with("FILE") || value.starts_with("PATH") || value == "REPOSITORY") return Completes::files;
+  if (value.starts_with("FILE") || value.starts_with("PATH") || value == "REPOSITORY")
+    return Completes::files;
   return Completes::nothing;
 }
 

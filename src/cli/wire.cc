@@ -41,7 +41,8 @@ Result<std::string> first_line(const std::string& path) {
 }  // namespace
 
 RepositoryChoice choice_of(const GlobalOptions& options) {
-  return {options.repository, options.repository_file, options.password_file, options.password_command, "HOLDFAST_"};
+  return {options.repository, options.repository_file, options.password_file, options.password_command,
+          "HOLDFAST_"};
 }
 
 Result<std::string> location_of(const RepositoryChoice& choice, const Environment& environment) {
@@ -60,7 +61,8 @@ Result<std::string> location_of(const RepositoryChoice& choice, const Environmen
       .hint(fmt::format("use {} or {}REPOSITORY", from ? "--from-repo" : "--repo", choice.variable_prefix));
 }
 
-Result<std::unique_ptr<storage::Storage>> open_storage(const std::string& location, storage::IfMissing if_missing) {
+Result<std::unique_ptr<storage::Storage>> open_storage(const std::string& location,
+                                                       storage::IfMissing if_missing) {
   const std::string_view scheme = scheme_of(location);
   if (!scheme.empty() && scheme != "local") {
     return Error(Errc::unsupported, fmt::format("{}: the scheme '{}' is not supported yet", location, scheme))
@@ -76,8 +78,8 @@ Result<std::unique_ptr<storage::Storage>> open_storage(const std::string& locati
   return opened;
 }
 
-Result<Password> password_of(const Context& context, const RepositoryChoice& choice, const std::string& location,
-                             bool is_new) {
+Result<Password> password_of(const Context& context, const RepositoryChoice& choice,
+                             const std::string& location, bool is_new) {
   PasswordSources sources;
   sources.file = choice.password_file;
   sources.command = choice.password_command;
@@ -98,7 +100,8 @@ Result<Session> open_session(const Context& context, const RepositoryChoice& cho
         .hint("`holdfast init` makes one; or correct --repo / HOLDFAST_REPOSITORY");
   }
   const Password password = TRY(password_of(context, choice, location, false));
-  session.repository = TRY(repo::Repository::open(doors_of(*session.storage), password.bytes(), context.stop));
+  session.repository =
+      TRY(repo::Repository::open(doors_of(*session.storage), password.bytes(), context.stop));
   session.local =
       repo::LocalState::open(cache_directory(context.global, context.environment), *session.repository);
   return session;

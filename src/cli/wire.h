@@ -1,4 +1,5 @@
-// Wiring: the only place that chooses implementations: the clock, randomness, stores by their URL, where secrets come from.
+// Wiring: the only place that chooses implementations: the clock, randomness, stores by their URL, where
+// secrets come from.
 #pragma once
 
 #include <memory>
@@ -32,14 +33,17 @@ RepositoryChoice choice_of(const GlobalOptions& options);
 // Flag before environment. Errc::usage where no repository is named.
 Result<std::string> location_of(const RepositoryChoice& choice, const Environment& environment);
 // Errc::unsupported for a scheme that is not built in.
-Result<std::unique_ptr<storage::Storage>> open_storage(const std::string& location, storage::IfMissing if_missing);
+Result<std::unique_ptr<storage::Storage>> open_storage(const std::string& location,
+                                                       storage::IfMissing if_missing);
 
 Result<Session> open_session(const Context& context, const RepositoryChoice& choice);
-inline Result<Session> open_session(const Context& context) { return open_session(context, choice_of(context.global)); }
+inline Result<Session> open_session(const Context& context) {
+  return open_session(context, choice_of(context.global));
+}
 
 // The password of a repository that is there, or, where `is_new`, to be: asked for twice.
-Result<Password> password_of(const Context& context, const RepositoryChoice& choice, const std::string& location,
-                             bool is_new);
+Result<Password> password_of(const Context& context, const RepositoryChoice& choice,
+                             const std::string& location, bool is_new);
 
 repo::Doors doors_of(storage::Storage& storage);
 // Where the caches of all repositories are; "" where there is to be none.

@@ -29,7 +29,8 @@ bool named_alike(const model::Entry& a, const model::Entry& b) {
   for (std::size_t i = 0; i < a.content.size(); ++i) {
     const model::Extent& x = a.content[i];
     const model::Extent& y = b.content[i];
-    const bool same_place = x.hole ? y.hole : !y.hole && (x.chunk == y.chunk || (x.id == y.id && x.id != model::ShortId{}));
+    const bool same_place =
+        x.hole ? y.hole : !y.hole && (x.chunk == y.chunk || (x.id == y.id && x.id != model::ShortId{}));
     if (!same_place || x.offset != y.offset || x.length != y.length) return false;
   }
   return true;
@@ -38,17 +39,17 @@ bool named_alike(const model::Entry& a, const model::Entry& b) {
 Result<Hash> hash_of(repo::ChunkReader& chunks, const model::Entry& entry, std::stop_token stop) {
   crypto::Hasher hasher;
   const Buffer zeros(64 * kKiB);
-  const ContentSink sink{
-      [&](Bytes bytes) -> Result<void> {
-        hasher.update(bytes);
-        return {};
-      },
-      [&](std::uint64_t length) -> Result<void> {
-        for (; length > 0; length -= std::min<std::uint64_t>(length, zeros.size())) {
-          hasher.update(Bytes(zeros).first(static_cast<std::size_t>(std::min<std::uint64_t>(length, zeros.size()))));
-        }
-        return {};
-      }};
+  const ContentSink sink{[&](Bytes bytes) -> Result<void> {
+                           hasher.update(bytes);
+                           return {};
+                         },
+                         [&](std::uint64_t length) -> Result<void> {
+                           for (; length > 0; length -= std::min<std::uint64_t>(length, zeros.size())) {
+                             hasher.update(Bytes(zeros).first(
+                                 static_cast<std::size_t>(std::min<std::uint64_t>(length, zeros.size()))));
+                           }
+                           return {};
+                         }};
   TRY(read_content(chunks, entry, sink, stop));
   return hasher.finish();
 }

@@ -15,7 +15,8 @@ struct ContentSink {
 Result<void> read_content(repo::ChunkReader& chunks, const model::Entry& entry, const ContentSink& sink,
                           std::stop_token stop);
 
-// Whether two regular files hold the same bytes: told by their extents where that is possible, else by reading both.
+// Whether two regular files hold the same bytes: told by their extents where that is possible, else by
+// reading both.
 Result<bool> same_content(repo::ChunkReader& chunks, const model::Entry& a, const model::Entry& b,
                           std::stop_token stop);
 

@@ -37,7 +37,8 @@ class Side {
       if (tree_ == nullptr) {
         if (root_ == commit_.roots.size()) return current_ = nullptr;
         tree_ = std::make_unique<repo::TreeReader>(chunks_, commit_.roots[root_++]);
-        if (shared_ != nullptr) tree_->wanted = [this](const model::Address& a) { return !shared_->contains(a); };
+        if (shared_ != nullptr)
+          tree_->wanted = [this](const model::Address& a) { return !shared_->contains(a); };
         if (!top_.empty()) tree_->seek(top_);
       }
       const model::Entry* entry = TRY(tree_->next(stop));
@@ -72,9 +73,14 @@ class Side {
 
 void count(DiffCounts& counts, const model::Entry& entry) {
   switch (entry.attributes.type) {
-    case model::FileType::regular: ++counts.files; break;
-    case model::FileType::directory: ++counts.dirs; break;
-    default: ++counts.others;
+    case model::FileType::regular:
+      ++counts.files;
+      break;
+    case model::FileType::directory:
+      ++counts.dirs;
+      break;
+    default:
+      ++counts.others;
   }
 }
 
@@ -90,12 +96,14 @@ Result<std::optional<Change>> compare(repo::ChunkReader& chunks, const model::En
   return std::optional<Change>();
 }
 
-Result<Addresses> shared_subtrees(repo::ChunkReader& chunks, const model::Commit& from, const model::Commit& to,
-                                  std::stop_token stop) {
+Result<Addresses> shared_subtrees(repo::ChunkReader& chunks, const model::Commit& from,
+                                  const model::Commit& to, std::stop_token stop) {
   Addresses first;
   Addresses second;
-  for (const model::Root& root : from.roots) TRY(collect(chunks, root.address, root.level, nullptr, first, stop));
-  for (const model::Root& root : to.roots) TRY(collect(chunks, root.address, root.level, &first, second, stop));
+  for (const model::Root& root : from.roots)
+    TRY(collect(chunks, root.address, root.level, nullptr, first, stop));
+  for (const model::Root& root : to.roots)
+    TRY(collect(chunks, root.address, root.level, &first, second, stop));
   Addresses shared;
   std::set_intersection(first.begin(), first.end(), second.begin(), second.end(),
                         std::inserter(shared, shared.end()));
@@ -130,8 +138,10 @@ Result<DiffReport> diff(repo::ChunkReader& chunks, const model::Commit& from, co
       on_change(Change::added, b.path(), *b.current());
     } else {
       const auto change = TRY(compare(chunks, *a.current(), *b.current(), stop));
-      if (change == Change::content && b.current()->attributes.type == model::FileType::regular) ++report.changed_files;
-      if (change && (*change != Change::metadata || spec.metadata)) on_change(*change, b.path(), *b.current());
+      if (change == Change::content && b.current()->attributes.type == model::FileType::regular)
+        ++report.changed_files;
+      if (change && (*change != Change::metadata || spec.metadata))
+        on_change(*change, b.path(), *b.current());
     }
     if (order <= 0) TRY(a.next(stop));
     if (order >= 0) TRY(b.next(stop));
@@ -161,9 +171,11 @@ Result<BlobCounts> blobs_only_in(const repo::Repository& repository, const model
     if (!manifest || manifest->transaction != pack.transaction) {
       manifest = TRY(repository.read_manifest(pack.transaction, stop));
     }
-    const auto at = std::find_if(manifest->packs.begin(), manifest->packs.end(),
-                                 [&, number = pack.pack](const model::ManifestPack& p) { return p.pack == number; });
-    if (at == manifest->packs.end()) return Error(Errc::damaged, "a manifest lacks a pack that a snapshot needs");
+    const auto at =
+        std::find_if(manifest->packs.begin(), manifest->packs.end(),
+                     [&, number = pack.pack](const model::ManifestPack& p) { return p.pack == number; });
+    if (at == manifest->packs.end())
+      return Error(Errc::damaged, "a manifest lacks a pack that a snapshot needs");
     for (const std::uint32_t slot : slots_of(slots, at->chunks.size())) {
       if (other != others.end() && other->second.contains(slot)) continue;
       const model::ManifestChunk& chunk = at->chunks[slot];

@@ -1,4 +1,5 @@
-// What differs between two snapshots: both trees merged in order, subtrees that they share skipped by their addresses.
+// What differs between two snapshots: both trees merged in order, subtrees that they share skipped by their
+// addresses.
 #pragma once
 
 #include <functional>
@@ -16,8 +17,9 @@ enum class Change : std::uint8_t {
 };
 
 struct DiffSpec {
-  std::string from_path, to_path;  // compare only what is below these, as if they were the tops; without '/' at the ends
-  bool metadata = false;           // tell of changes of metadata alone
+  std::string from_path,
+      to_path;  // compare only what is below these, as if they were the tops; without '/' at the ends
+  bool metadata = false;  // tell of changes of metadata alone
 };
 
 struct DiffCounts {

@@ -44,7 +44,8 @@ class Archiver {
 
  private:
   bool below(std::string_view path) const {
-    return top_.empty() || (path.starts_with(top_) && (path.size() == top_.size() || path[top_.size()] == '/'));
+    return top_.empty() ||
+           (path.starts_with(top_) && (path.size() == top_.size() || path[top_.size()] == '/'));
   }
 
   Result<void> add(const model::Entry& entry, std::stop_token stop) {
@@ -77,8 +78,8 @@ class Archiver {
 
 }  // namespace
 
-Result<DumpReport> dump_archive(repo::ChunkReader& chunks, const model::Commit& commit, const std::string& path,
-                                sink::TarSink& tar, std::stop_token stop) {
+Result<DumpReport> dump_archive(repo::ChunkReader& chunks, const model::Commit& commit,
+                                const std::string& path, sink::TarSink& tar, std::stop_token stop) {
   DumpReport report;
   Archiver archiver(chunks, path, tar, report);
   for (const model::Root& root : commit.roots) TRY(archiver.run(root, stop));

@@ -7,7 +7,8 @@
 
 namespace holdfast::flow {
 
-// The regular file at `path` (without '/' at either end). Errors: not_found, usage where it is something else.
+// The regular file at `path` (without '/' at either end). Errors: not_found, usage where it is something
+// else.
 Result<void> dump_file(repo::ChunkReader& chunks, const model::Commit& commit, const std::string& path,
                        const ContentSink& sink, std::stop_token stop);
 
@@ -16,8 +17,8 @@ struct DumpReport {
   std::uint64_t left_out = 0;  // sockets, which archives can't hold
 };
 // All at and below `path` (empty: everything), named relative to it.
-Result<DumpReport> dump_archive(repo::ChunkReader& chunks, const model::Commit& commit, const std::string& path,
-                                sink::TarSink& tar, std::stop_token stop);
+Result<DumpReport> dump_archive(repo::ChunkReader& chunks, const model::Commit& commit,
+                                const std::string& path, sink::TarSink& tar, std::stop_token stop);
 
 // What is at `path`. Errc::not_found.
 Result<model::Entry> entry_at(repo::ChunkReader& chunks, const model::Commit& commit, const std::string& path,

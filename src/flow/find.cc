@@ -13,7 +13,8 @@ bool matches(const FindSpec& spec, const model::Entry& entry) {
   if (spec.oldest && entry.mtime < *spec.oldest) return false;
   if (spec.newest && *spec.newest < entry.mtime) return false;
   if (spec.patterns.empty()) return true;
-  const source::Rule* rule = spec.patterns.match(entry.path, entry.attributes.type == model::FileType::directory);
+  const source::Rule* rule =
+      spec.patterns.match(entry.path, entry.attributes.type == model::FileType::directory);
   return rule != nullptr && !rule->pattern.negated();
 }
 

@@ -10,11 +10,11 @@
 namespace holdfast::flow {
 
 struct FindSpec {
-  source::Rules patterns;                // an entry whose name or path one of these matches
-  std::optional<model::Time> oldest;     // mtime at or after
-  std::optional<model::Time> newest;     // mtime at or before
+  source::Rules patterns;             // an entry whose name or path one of these matches
+  std::optional<model::Time> oldest;  // mtime at or after
+  std::optional<model::Time> newest;  // mtime at or before
   std::optional<model::FileType> type;
-  std::string below;                     // only under this path; without '/' at either end
+  std::string below;  // only under this path; without '/' at either end
 };
 
 // How many matched. Memory is O(leaf).

@@ -16,8 +16,8 @@ auto with_retry(Attempt attempt) -> decltype(attempt()) {
   }
 }
 
-Result<void> append(const repo::Repository& repository, const repo::History& history, const repo::LogEntry& entry,
-                    std::stop_token stop) {
+Result<void> append(const repo::Repository& repository, const repo::History& history,
+                    const repo::LogEntry& entry, std::stop_token stop) {
   repo::LogState state = history.log;
   return repository.log().append(state, entry, repository.now(), repository.random(), stop);
 }
@@ -54,7 +54,8 @@ Result<void> check_intent(const ForgetSpec& spec) {
   return {};
 }
 
-Result<ForgetPlan> forget_once(const repo::Repository& repository, const ForgetSpec& spec, std::stop_token stop) {
+Result<ForgetPlan> forget_once(const repo::Repository& repository, const ForgetSpec& spec,
+                               std::stop_token stop) {
   ForgetPlan plan{TRY(SnapshotList::read(repository, stop)), {}, {}};
   if (spec.ids.empty()) {
     TRY(judge_by_policy(repository, spec, plan));
@@ -63,7 +64,8 @@ Result<ForgetPlan> forget_once(const repo::Repository& repository, const ForgetS
   }
   if (plan.remove.empty() || spec.dry_run) return plan;
   repo::Forget entry;
-  for (const repo::Snapshot* snapshot : plan.remove) entry.transactions.push_back(snapshot->commit.transaction);
+  for (const repo::Snapshot* snapshot : plan.remove)
+    entry.transactions.push_back(snapshot->commit.transaction);
   TRY(append(repository, plan.snapshots.history(), entry, stop));
   return plan;
 }

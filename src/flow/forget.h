@@ -1,6 +1,7 @@
-// The story of forgetting: which snapshots a policy or an operator drops, as a plan that can be shown; then one entry in the
-// log. Nothing is deleted: until a prune has, unforget (maintain.h) brings a snapshot back. And tags, log entries too.
-// Everything is appended on the view by which it was decided; where somebody else was faster it is decided again.
+// The story of forgetting: which snapshots a policy or an operator drops, as a plan that can be shown; then
+// one entry in the log. Nothing is deleted: until a prune has, unforget (maintain.h) brings a snapshot back.
+// And tags, log entries too. Everything is appended on the view by which it was decided; where somebody else
+// was faster it is decided again.
 #pragma once
 
 #include <functional>
@@ -22,12 +23,12 @@ struct ForgetSpec {
 
 struct ForgetPlan {
   SnapshotList snapshots;
-  std::vector<model::Group> groups;         // by the policy; verdicts point into `snapshots`
+  std::vector<model::Group> groups;  // by the policy; verdicts point into `snapshots`
   std::vector<const repo::Snapshot*> remove;
 };
 
-// Errc::usage where neither ids nor a policy are given, guarded where the policy would remove everything unasked,
-// conflict where the log moved on too often.
+// Errc::usage where neither ids nor a policy are given, guarded where the policy would remove everything
+// unasked, conflict where the log moved on too often.
 Result<ForgetPlan> forget(const repo::Repository& repository, const ForgetSpec& spec, std::stop_token stop);
 
 struct TagSpec {

@@ -30,8 +30,10 @@ SnapshotList SnapshotList::present(repo::History history) {
 SnapshotList SnapshotList::forgotten(repo::History history) {
   SnapshotList list(std::move(history));
   for (const repo::Snapshot& snapshot : list.history_->commits) {
-    const bool retired = list.history_->log.deleted.contains({snapshot.commit.transaction, repo::kOwnObjects});
-    if (snapshot.forgotten && !retired && snapshot.commit.kind == model::CommitKind::snapshot) list.add(snapshot);
+    const bool retired =
+        list.history_->log.deleted.contains({snapshot.commit.transaction, repo::kOwnObjects});
+    if (snapshot.forgotten && !retired && snapshot.commit.kind == model::CommitKind::snapshot)
+      list.add(snapshot);
   }
   return list;
 }

@@ -1,5 +1,5 @@
-// SnapshotList: the snapshots of a repository as an operator sees them (no checkpoints, none forgotten), with the words and
-// filters that select among them. A value read once; thread-safe where const.
+// SnapshotList: the snapshots of a repository as an operator sees them (no checkpoints, none forgotten), with
+// the words and filters that select among them. A value read once; thread-safe where const.
 #pragma once
 
 #include <string>

@@ -42,7 +42,8 @@ Result<Stats> content_stats(repo::ChunkReader& chunks, const Snapshots& snapshot
         const model::Entry* entry = TRY(tree.next(stop));
         if (entry == nullptr) break;
         if (stop.stop_requested()) return Error(Errc::stopped, "stopped while counting");
-        if (entry->attributes.type != model::FileType::regular || !seen.insert(content_key(*entry)).second) continue;
+        if (entry->attributes.type != model::FileType::regular || !seen.insert(content_key(*entry)).second)
+          continue;
         ++stats.files;
         stats.bytes += entry->size_bytes;
       }
@@ -51,7 +52,8 @@ Result<Stats> content_stats(repo::ChunkReader& chunks, const Snapshots& snapshot
   return stats;
 }
 
-Result<Stats> raw_stats(const repo::Repository& repository, const Snapshots& snapshots, std::stop_token stop) {
+Result<Stats> raw_stats(const repo::Repository& repository, const Snapshots& snapshots,
+                        std::stop_token stop) {
   model::References all;
   for (const repo::Snapshot* snapshot : snapshots) {
     const model::References references = TRY(repository.read_references(snapshot->commit, stop));

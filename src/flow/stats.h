@@ -7,10 +7,10 @@ namespace holdfast::flow {
 
 struct Stats {
   std::uint64_t snapshots = 0;
-  std::uint64_t files = 0;             // entries; regular files of different content
-  std::uint64_t bytes = 0;             // plain; in raw_stats: as stored
-  std::uint64_t plain_bytes = 0;       // raw_stats only
-  std::uint64_t blobs = 0;             // raw_stats only
+  std::uint64_t files = 0;        // entries; regular files of different content
+  std::uint64_t bytes = 0;        // plain; in raw_stats: as stored
+  std::uint64_t plain_bytes = 0;  // raw_stats only
+  std::uint64_t blobs = 0;        // raw_stats only
 };
 
 using Snapshots = std::vector<const repo::Snapshot*>;

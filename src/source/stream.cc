@@ -174,7 +174,10 @@ class StreamSource::Sequential : public Content {
 };
 
 StreamSource::StreamSource(std::string path, std::unique_ptr<Input> input, Clock& clock)
-    : path_(std::move(path)), clock_(clock), input_(std::move(input)), outcome_(std::make_shared<Outcome>()) {}
+    : path_(std::move(path)),
+      clock_(clock),
+      input_(std::move(input)),
+      outcome_(std::make_shared<Outcome>()) {}
 StreamSource::~StreamSource() = default;
 
 Result<std::unique_ptr<StreamSource>> StreamSource::from_descriptor(std::string path, Fd input,

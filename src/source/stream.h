@@ -1,8 +1,8 @@
 // StreamSource: one regular file whose bytes come from a descriptor, such as stdin, or from a command's
-// output. Its size isn't known before: the item is a stream, and the content is whatever comes until the end. The
-// content can be opened once and read once, from the beginning on. A command that fails is an error of the
-// read that meets the end, and of the source: next() waits for the content's end and gives that error, so that half
-// a dump never passes for a whole one. Reading stops when the token given to next() asks for it.
+// output. Its size isn't known before: the item is a stream, and the content is whatever comes until the end.
+// The content can be opened once and read once, from the beginning on. A command that fails is an error of
+// the read that meets the end, and of the source: next() waits for the content's end and gives that error, so
+// that half a dump never passes for a whole one. Reading stops when the token given to next() asks for it.
 #pragma once
 
 #include <memory>
