@@ -33,6 +33,7 @@ Result<bool> Collection::append(repo::LogState& log, const repo::LogEntry& entry
 Result<PrunePlan> Collection::plan(std::stop_token stop) {
   PrunePlan plan = TRY(plan_prune(repository_, marker_, options_, anew_, stop));
   objects_ = plan.objects;
+  std::erase_if(plan.steps, [&](const PrunePlan::Step& step) { return hopeless_.contains(step.item.pack); });
   return plan;
 }
 
@@ -73,7 +74,8 @@ Result<bool> Collection::condemn(PrunePlan& plan, std::stop_token stop) {
   }
   if (entry.items.empty()) return true;
   const std::uint64_t number = plan.mark.log.next;
-  if (!TRY(append(plan.mark.log, entry, stop))) return false;
+  const bool appended = TRY(append(plan.mark.log, entry, stop));
+  if (!appended) return false;
   condemned_[number] = std::move(entry.items);
   anew_.clear();
   return true;
@@ -104,7 +106,7 @@ Result<bool> Collection::settle(std::stop_token stop) {
   return false;
 }
 
-Result<bool> Collection::remove_condemned(std::stop_token stop) {
+Result<void> Collection::remove_condemned(std::stop_token stop) {
   for (auto& [entry, items] : condemned_) {
     Turn turn = Turn::again;
     for (int turns = 0; turn == Turn::again; ++turns) {
@@ -112,7 +114,7 @@ Result<bool> Collection::remove_condemned(std::stop_token stop) {
       turn = TRY(try_delete(entry, items, stop));
     }
   }
-  return anew_.empty();
+  return {};
 }
 
 // G5: marks by the log's head; then deletes by exactly that head.
@@ -131,7 +133,8 @@ Result<Collection::Turn> Collection::try_delete(std::uint64_t entry, Items& item
       })) {
     return Turn::again;
   }
-  if (TRY(lift_needed(mark, entry, items, stop))) return Turn::again;
+  const bool lifted = TRY(lift_needed(mark, entry, items, stop));
+  if (lifted) return Turn::again;
   const std::size_t before = items.size();
   TRY(copy_kept(mark, entry, items, stop));
   if (items.size() != before) return Turn::again;
@@ -141,7 +144,8 @@ Result<Collection::Turn> Collection::try_delete(std::uint64_t entry, Items& item
   for (const repo::Item& item : items) {
     final.items.push_back({item, static_cast<std::uint32_t>(entry + 1)});
   }
-  if (!TRY(append(mark.log, final, stop))) return Turn::again;
+  const bool deleted = TRY(append(mark.log, final, stop));
+  if (!deleted) return Turn::again;
   for (const repo::Item& item : items) {
     const bool whole = item.pack.pack == kOwnObjects;
     ++(whole ? report_.deleted_transactions : item.kept.empty() ? report_.deleted_packs : report_.relocated_packs);
@@ -157,7 +161,8 @@ Result<bool> Collection::lift_needed(repo::Mark& mark, std::uint64_t entry, cons
     if (mark.needs(item)) lift.items.push_back(item.pack);
   }
   if (lift.items.empty()) return false;
-  if (TRY(append(mark.log, lift, stop))) report_.lifted += lift.items.size();
+  const bool appended = TRY(append(mark.log, lift, stop));
+  if (appended) report_.lifted += lift.items.size();
   return true;
 }
 
@@ -183,8 +188,11 @@ Result<void> Collection::copy_kept(const repo::Mark& mark, std::uint64_t entry, 
       anew_.insert(item.pack);
     } else if (error.kind() == Errc::damaged || error.kind() == Errc::unsupported || error.kind() == Errc::not_found) {
       // Gone: moved by another prune, as the next mark will tell; or lost, which is for `check` to say. It stays as it is.
-      if (error.kind() != Errc::not_found) observer_.problem(repo::pack_name(item.pack, *from), "copy", error);
-      if (error.kind() != Errc::not_found) ++report_.problems;
+      if (error.kind() != Errc::not_found) {
+        observer_.problem(repo::pack_name(item.pack, *from), "copy", error);
+        ++report_.problems;
+        hopeless_.insert(item.pack);
+      }
     } else {
       return error.copy();
     }
@@ -195,8 +203,8 @@ Result<void> Collection::copy_kept(const repo::Mark& mark, std::uint64_t entry, 
   return {};
 }
 
-Result<void> Collection::sweep(std::stop_token stop) {
-  repo::LogState log = report_.plan.mark.log;
+Result<void> Collection::sweep(const repo::Mark& mark, std::stop_token stop) {
+  repo::LogState log = mark.log;
   TRY_AS(repository_.log().follow(log, stop), "reading the log");
   std::vector<storage::ObjectInfo> garbage;
   for (auto& [pack, generations] : objects_) {
@@ -206,9 +214,9 @@ Result<void> Collection::sweep(std::stop_token stop) {
       return true;
     });
   }
-  std::set<TransactionId> retired = report_.plan.mark.retired;
-  for (const auto& [id, commit] : report_.plan.mark.commits) retired.insert(id);
-  retired.insert(report_.plan.mark.aborted.begin(), report_.plan.mark.aborted.end());
+  std::set<TransactionId> retired = mark.retired;
+  for (const auto& [id, commit] : mark.commits) retired.insert(id);
+  retired.insert(mark.aborted.begin(), mark.aborted.end());
   for (const TransactionId& id : retired) {
     if (!log.retired(id)) continue;
     for (const char* what : {"refs", "man", "open", "fate"}) garbage.push_back({repo::transaction_name(id, what), 0});

@@ -26,9 +26,8 @@ class Collection {
   Result<bool> condemn(PrunePlan& plan, std::stop_token stop);
   // G3, G4. False where someone is still undecided when the time is over.
   Result<bool> settle(std::stop_token stop);
-  // G5–G8. False where something must be condemned anew.
-  Result<bool> remove_condemned(std::stop_token stop);
-  Result<void> sweep(std::stop_token stop);  // G9
+  Result<void> remove_condemned(std::stop_token stop);  // G5–G8
+  Result<void> sweep(const repo::Mark& mark, std::stop_token stop);  // G9
 
  private:
   using Items = std::vector<repo::Item>;
@@ -49,6 +48,7 @@ class Collection {
   std::map<std::uint64_t, Items> condemned_;  // by entry
   std::set<std::pair<model::PackId, std::uint64_t>> copied_;  // and verified, by this process
   std::set<model::PackId> anew_;              // to be condemned under a new number
+  std::set<model::PackId> hopeless_;          // could not be copied
 };
 
 }  // namespace holdfast::flow

@@ -10,7 +10,7 @@
 namespace holdfast::flow {
 
 struct PruneReport {
-  PrunePlan plan;                       // the last one made
+  PrunePlan plan;                       // by which it began
   std::vector<model::TransactionId> aborted;
   std::vector<model::TransactionId> blocked_by;  // still running when the time was over: nothing was deleted, the next prune goes on
   std::uint64_t deleted_transactions = 0;

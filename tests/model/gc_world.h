@@ -48,6 +48,10 @@ struct Machine {
   std::string machine = "host";
 };
 
+// Called with "put NAME", "get NAME", … before each call of a store is performed.
+using Interposer = std::function<void(std::string_view call)>;
+std::unique_ptr<storage::Storage> interpose(std::unique_ptr<storage::Storage> inner, Interposer before);
+
 // Nothing waits, everything unfinished is aborted, every dead byte goes.
 flow::PruneOptions thorough();
 

@@ -18,6 +18,7 @@ struct Oracle {
   std::mutex mutex;  // guards all
   std::map<std::string, Files> contents;            // by tag, from before the backup begins
   std::map<TransactionId, std::string> reported;    // snapshots reported as done
+  std::map<TransactionId, std::string> checkpoints;  // of runs that were stopped
   std::set<TransactionId> ever_forgotten;           // somebody tried to
   std::vector<std::string> story;
   std::vector<std::string> wrong;
@@ -108,7 +109,15 @@ class Actor {
 
   void back_up_partly() {
     const auto [tag, files] = begin();
-    expect(machine_.back_up_partly(files, tag, up_to(random_, 5)), "checkpoint " + tag, {Errc::conflict});
+    const auto report = machine_.back_up_partly(files, tag, up_to(random_, 5));
+    expect(report, "checkpoint " + tag, {Errc::conflict});
+    if (report.ok() || report.error().kind() != Errc::stopped) return;
+    const auto history = machine_.repository->history({});
+    if (!history.ok()) return;
+    const std::lock_guard lock(oracle_.mutex);
+    for (const repo::Snapshot& commit : history.value().commits) {
+      if (commit.tags.at(0) == tag) oracle_.checkpoints[commit.commit.transaction] = tag;
+    }
   }
 
   // Some snapshot that is, or is not, forgotten.
@@ -166,11 +175,26 @@ class Actor {
   std::mt19937_64 random_;
 };
 
+// A checkpoint stays, with all that its part of the tree needs, until it is abandoned.
+void judge_checkpoints(Oracle& oracle, Machine& machine, const repo::History& history) {
+  for (const auto& [id, tag] : oracle.checkpoints) {
+    if (history.log.abandoned.contains(id)) continue;
+    const repo::Snapshot* commit = history.find(id);
+    if (commit == nullptr) {
+      oracle.fail(99, "checkpoint " + tag + " is gone");
+      continue;
+    }
+    const auto files = machine.restore(*commit, history.log);
+    if (!files.ok()) oracle.fail(99, fmt::format("checkpoint {}: {}", tag, files.error().text()));
+  }
+}
+
 // What must hold when everybody has come to his end.
 void judge(Oracle& oracle, Machine& machine) {
   const auto history = machine.repository->history({});
   if (!history.ok()) return oracle.fail(99, history.error().text());
   for (const std::string& why : history.value().unreadable) oracle.fail(99, why);
+  judge_checkpoints(oracle, machine, history.value());
   const std::set<TransactionId>& forgotten = history.value().log.forgotten;
   for (const auto& [id, tag] : oracle.reported) {
     if (forgotten.contains(id)) {
