@@ -57,7 +57,17 @@ Result<void> Collection::witness(repo::Mark& mark, std::stop_token stop) {
                                            "not read them", entry.transactions.size()))
         .hint("run prune once with a key that may read");
   }
-  for (const TransactionId& id : entry.transactions) TRY(witness_.confirm(*mark.commits.at(id), mark.log, stop));
+  std::set<TransactionId> gone;
+  for (const TransactionId& id : entry.transactions) {
+    const auto confirmed = witness_.confirm(*mark.commits.at(id), mark.log, stop);
+    if (confirmed.ok()) continue;
+    // Perhaps it was forgotten since, and another prune removed what the walk was looking for.
+    const repo::Mark now = TRY(marker_.mark(stop));
+    if (now.live.contains(id)) return confirmed.error().copy();
+    gone.insert(id);
+  }
+  std::erase_if(entry.transactions, [&](const TransactionId& id) { return gone.contains(id); });
+  if (entry.transactions.empty()) return {};
   TRY(append(mark.log, entry, stop));
   return {};
 }

@@ -38,6 +38,7 @@ class Planner {
   Result<void> judge_undecided(const std::stop_token& stop);
   Result<void> choose(const std::stop_token& stop);
   Result<void> choose_packs(const TransactionId& id, const std::stop_token& stop);
+  Result<model::Manifest> read_manifest(const TransactionId& id, const std::stop_token& stop);
   void add_candidate(const PackId& pack, std::uint64_t bytes_now, const model::Slots& needed,
                      const model::Manifest& manifest);
   void choose_relocations();
@@ -96,6 +97,23 @@ Result<void> Planner::choose(const std::stop_token& stop) {
       .hint("run `holdfast check` and repair the repository first");
 }
 
+// Empty where it can't be had, for a reason or not.
+Result<model::Manifest> Planner::read_manifest(const TransactionId& id, const std::stop_token& stop) {
+  auto manifest = repository_.read_manifest(id, stop);
+  if (manifest.ok()) return manifest;
+  const Errc kind = manifest.error().kind();
+  if (kind == Errc::stopped || retryable(kind)) return manifest;
+  // An aborted transaction may not have got as far; another prune may have removed what is not needed since.
+  bool excused = kind == Errc::not_found && plan_.mark.aborted.contains(id);
+  if (kind == Errc::not_found && !excused) {
+    repo::LogState log = plan_.mark.log;
+    TRY_AS(repository_.log().follow(log, stop), "reading the log");
+    excused = log.retired(id);
+  }
+  if (!excused) unreadable_.push_back(manifest.error().text());
+  return model::Manifest{id, {}};
+}
+
 // Packs of a transaction of which something is needed.
 Result<void> Planner::choose_packs(const TransactionId& id, const std::stop_token& stop) {
   std::optional<model::Manifest> manifest;
@@ -114,16 +132,7 @@ Result<void> Planner::choose_packs(const TransactionId& id, const std::stop_toke
       plan_.steps.push_back(std::move(step));
       continue;
     }
-    if (!manifest) {
-      auto text = repository_.read_manifest(id, stop);
-      if (!text.ok() && (text.error().kind() == Errc::stopped || retryable(text.error().kind()))) {
-        return std::move(text).error();
-      }
-      // An aborted transaction may not have got as far as its manifest.
-      const bool excused = !text.ok() && text.error().kind() == Errc::not_found && plan_.mark.aborted.contains(id);
-      if (!text.ok() && !excused) unreadable_.push_back(text.error().text());
-      manifest = text.ok() ? std::move(text).value() : model::Manifest{id, {}};
-    }
+    if (!manifest) manifest = TRY(read_manifest(id, stop));
     add_candidate(pack, bytes, needed->second, *manifest);
   }
   return {};
