@@ -37,7 +37,7 @@ Result<PrunePlan> Collection::plan(std::stop_token stop) {
   return plan;
 }
 
-Result<void> Collection::abort(const std::vector<TransactionId>& ids, std::stop_token stop) {
+Result<void> Collection::abort_all(const std::vector<TransactionId>& ids, std::stop_token stop) {
   for (const TransactionId& id : ids) {
     TRY(repo::abort_transaction(repository_, id, "taken for crashed by prune", stop));
     observer_.note("aborted the unfinished transaction " + repo::text(id));
@@ -53,8 +53,10 @@ Result<void> Collection::witness(repo::Mark& mark, std::stop_token stop) {
   }
   if (entry.transactions.empty()) return {};
   if (!repository_.secrets().read) {
-    return Error(Errc::denied, fmt::format("{} snapshots were never checked by a walk of their trees, and this key may "
-                                           "not read them", entry.transactions.size()))
+    return Error(Errc::denied,
+                 fmt::format("{} snapshots were never checked by a walk of their trees, and this key may "
+                             "not read them",
+                             entry.transactions.size()))
         .hint("run prune once with a key that may read");
   }
   std::set<TransactionId> gone;
@@ -102,7 +104,7 @@ Result<bool> Collection::settle(std::stop_token stop) {
       std::erase_if(noted, [&](const TransactionId& id) { return !mark.undecided.contains(id); });
     }
     if (options_.abort_open_after_s == 0 && !noted.empty()) {
-      TRY(abort({noted.begin(), noted.end()}, stop));
+      TRY(abort_all({noted.begin(), noted.end()}, stop));
       continue;
     }
     if (noted.empty()) return true;
@@ -132,8 +134,8 @@ Result<Collection::Turn> Collection::try_delete(std::uint64_t entry, Items& item
   repo::Mark mark = TRY(marker_.mark(stop));
   std::erase_if(items, [&](const repo::Item& item) {
     const auto force = mark.log.condemned.find(item.pack);
-    return force == mark.log.condemned.end() || force->second.entry != entry || mark.log.retired(item.pack.transaction) ||
-           anew_.contains(item.pack);
+    return force == mark.log.condemned.end() || force->second.entry != entry ||
+           mark.log.retired(item.pack.transaction) || anew_.contains(item.pack);
   });
   if (items.empty()) return Turn::done;
   const std::uint64_t head = mark.log.next;
@@ -158,13 +160,16 @@ Result<Collection::Turn> Collection::try_delete(std::uint64_t entry, Items& item
   if (!deleted) return Turn::again;
   for (const repo::Item& item : items) {
     const bool whole = item.pack.pack == kOwnObjects;
-    ++(whole ? report_.deleted_transactions : item.kept.empty() ? report_.deleted_packs : report_.relocated_packs);
+    ++(whole               ? report_.deleted_transactions
+       : item.kept.empty() ? report_.deleted_packs
+                           : report_.relocated_packs);
   }
   return Turn::done;
 }
 
 // G6. True where the log was appended to, or ought to have been: mark again.
-Result<bool> Collection::lift_needed(repo::Mark& mark, std::uint64_t entry, const Items& items, std::stop_token stop) {
+Result<bool> Collection::lift_needed(repo::Mark& mark, std::uint64_t entry, const Items& items,
+                                     std::stop_token stop) {
   repo::Uncondemn lift;
   lift.condemning = entry;
   for (const repo::Item& item : items) {
@@ -177,15 +182,17 @@ Result<bool> Collection::lift_needed(repo::Mark& mark, std::uint64_t entry, cons
 }
 
 // G7, and the barrier before the DELETE. Items that can't be copied are taken out.
-Result<void> Collection::copy_kept(const repo::Mark& mark, std::uint64_t entry, Items& items, std::stop_token stop) {
+Result<void> Collection::copy_kept(const repo::Mark& mark, std::uint64_t entry, Items& items,
+                                   std::stop_token stop) {
   std::set<PackId> failed;
   std::uint64_t copies = 0;
   for (const repo::Item& item : items) {
     if (item.kept.empty() || copied_.contains({item.pack, entry})) continue;
     const auto from = mark.log.generation(item.pack);
     HF_ASSERT(from.has_value());
-    const auto bytes = repo::relocate(repository_.storage(), repository_.config().id, *repository_.secrets().index,
-                                      {item.pack, *from, static_cast<std::uint32_t>(entry + 1), item.kept}, stop);
+    const auto bytes =
+        repo::relocate(repository_.storage(), repository_.config().id, *repository_.secrets().index,
+                       {item.pack, *from, static_cast<std::uint32_t>(entry + 1), item.kept}, stop);
     if (bytes.ok()) {
       copied_.insert({item.pack, entry});
       report_.bytes_copied += bytes.value();
@@ -196,8 +203,10 @@ Result<void> Collection::copy_kept(const repo::Mark& mark, std::uint64_t entry, 
     const Error& error = bytes.error();
     if (error.kind() == Errc::conflict) {
       anew_.insert(item.pack);
-    } else if (error.kind() == Errc::damaged || error.kind() == Errc::unsupported || error.kind() == Errc::not_found) {
-      // Gone: moved by another prune, as the next mark will tell; or lost, which is for `check` to say. It stays as it is.
+    } else if (error.kind() == Errc::damaged || error.kind() == Errc::unsupported ||
+               error.kind() == Errc::not_found) {
+      // Gone: moved by another prune, as the next mark will tell; or lost, which is for `check` to say. It
+      // stays as it is.
       if (error.kind() != Errc::not_found) {
         observer_.problem(repo::pack_name(item.pack, *from), "copy", error);
         ++report_.problems;
@@ -229,12 +238,14 @@ Result<void> Collection::sweep(const repo::Mark& mark, std::stop_token stop) {
   retired.insert(mark.aborted.begin(), mark.aborted.end());
   for (const TransactionId& id : retired) {
     if (!log.retired(id)) continue;
-    for (const char* what : {"refs", "man", "open", "fate"}) garbage.push_back({repo::transaction_name(id, what), 0});
+    for (const char* what : {"refs", "man", "open", "fate"})
+      garbage.push_back({repo::transaction_name(id, what), 0});
   }
   return remove_all(garbage, stop);
 }
 
-// In any order, again and again, by any number of collectors. What can't be removed now is left to the next prune.
+// In any order, again and again, by any number of collectors. What can't be removed now is left to the next
+// prune.
 Result<void> Collection::remove_all(const std::vector<storage::ObjectInfo>& objects, std::stop_token stop) {
   std::atomic<std::size_t> next = 0;
   std::atomic<std::uint64_t> removed = 0, bytes = 0, left = 0;

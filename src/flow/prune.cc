@@ -14,7 +14,8 @@ constexpr int kPlansMax = 20;
 Result<void> check_rights(const repo::Repository& repository) {
   const repo::Secrets& secrets = repository.secrets();
   if (secrets.index && secrets.log) return {};
-  return Error(Errc::denied, "this key may not remove anything").hint("use a key with the maintainer's rights");
+  return Error(Errc::denied, "this key may not remove anything")
+      .hint("use a key with the maintainer's rights");
 }
 
 }  // namespace
@@ -27,7 +28,7 @@ Result<PruneReport> prune(const repo::Repository& repository, const PruneOptions
   for (int plans = 0; plans < kPlansMax; ++plans) {
     PrunePlan plan = TRY(collection.plan(stop));
     if (!plan.to_abort.empty()) {  // then what they left can go too
-      TRY(collection.abort(plan.to_abort, stop));
+      TRY(collection.abort_all(plan.to_abort, stop));
       continue;
     }
     if (report.plan.objects.empty()) report.plan = plan;
@@ -39,11 +40,13 @@ Result<PruneReport> prune(const repo::Repository& repository, const PruneOptions
     const bool condemned = TRY_AS(collection.condemn(plan, stop), "condemning what is dead");
     if (!condemned) continue;
     const bool settled = TRY(collection.settle(stop));
-    // Settled: no transaction that could refer to what is condemned is undecided. What is not needed now never will be.
+    // Settled: no transaction that could refer to what is condemned is undecided. What is not needed now
+    // never will be.
     if (settled) TRY(collection.remove_condemned(stop));
     TRY(collection.sweep(plan.mark, stop));
     if (!settled) return report;
-    // What went may have been all that kept something else: an older checkpoint of its run, a copy that was damaged.
+    // What went may have been all that kept something else: an older checkpoint of its run, a copy that was
+    // damaged.
   }
   return Error(Errc::conflict, "the log moved on again and again").hint("run the command again");
 }

@@ -19,7 +19,9 @@ class StoppingSource final : public source::Source {
     return inner_.next(item, {});
   }
   Result<void> complete(source::Item& item) override { return inner_.complete(item); }
-  Result<std::unique_ptr<source::Content>> open(const source::Item& item) override { return inner_.open(item); }
+  Result<std::unique_ptr<source::Content>> open(const source::Item& item) override {
+    return inner_.open(item);
+  }
 
  private:
   source::Source& inner_;
@@ -128,13 +130,15 @@ std::vector<std::string> World::names(std::string_view prefix) const {
 Machine::Machine(World& shared, std::unique_ptr<repo::Repository> opened, const std::string& cache)
     : world(shared), repository(std::move(opened)), local(repo::LocalState::open(cache, *repository)) {}
 
-Result<flow::BackupReport> Machine::back_up(const Files& files, const std::string& tag, std::stop_token stop) {
+Result<flow::BackupReport> Machine::back_up(const Files& files, const std::string& tag,
+                                            std::stop_token stop) {
   source::MemorySource source = source_of(files);
   flow::SilentObserver silent;
   return flow::backup(source, *repository, *local, spec_of(machine, tag), silent, stop);
 }
 
-Result<flow::BackupReport> Machine::back_up_partly(const Files& files, const std::string& tag, std::size_t stop_at) {
+Result<flow::BackupReport> Machine::back_up_partly(const Files& files, const std::string& tag,
+                                                   std::size_t stop_at) {
   source::MemorySource source = source_of(files);
   std::stop_source stop;
   StoppingSource stopping(source, stop_at, stop);

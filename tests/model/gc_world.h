@@ -1,5 +1,5 @@
-// What the suites of garbage collection share: a repository in memory, backups of a few files given as values, restores as
-// values, and prunes.
+// What the suites of garbage collection share: a repository in memory, backups of a few files given as
+// values, restores as values, and prunes.
 #pragma once
 
 #include "flow/backup.h"

@@ -1,5 +1,5 @@
-// Relocation of packs: what is kept reads as before, what is dropped refuses, damage is repaired or told, and the object is a
-// function of the pack and of what is kept.
+// Relocation of packs: what is kept reads as before, what is dropped refuses, damage is repaired or told, and
+// the object is a function of the pack and of what is kept.
 #include "repo/relocate.h"
 #include "parity/parity.h"
 #include "repo/names.h"
@@ -47,7 +47,8 @@ class RelocateTest : public ::testing::Test {
   }
   // Every kept chunk comes back; of the others none comes back wrong.
   std::size_t check(std::uint32_t generation, const model::Slots& kept) {
-    const auto reader = repo::PackReader::open(*store, {repository, &session, index}, pack, generation, {}).value();
+    const auto reader =
+        repo::PackReader::open(*store, {repository, &session, index}, pack, generation, {}).value();
     std::size_t refused = 0;
     for (std::uint32_t i = 0; i < plains.size(); ++i) {
       const auto read = reader->read(i, ids, {});
@@ -139,7 +140,8 @@ TEST_F(RelocateTest, RepairsFramesOnTheWay) {
   const Buffer good = object(8);
   content->objects.erase(repo::pack_name(pack, 8));
   constexpr std::size_t kFrame = 65536;
-  for (const std::size_t frame : {0u, 5u, 6u, 17u}) object(0)[repo::kPackHeaderBytes + frame * kFrame + 99] ^= 0x40;
+  for (const std::size_t frame : {0u, 5u, 6u, 17u})
+    object(0)[repo::kPackHeaderBytes + frame * kFrame + 99] ^= 0x40;
   relocate(0, 8, kept).value();
   EXPECT_TRUE(object(8) == good);
   // And from a relocated one, by its own parity.

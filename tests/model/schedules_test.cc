@@ -1,4 +1,5 @@
-// Directed schedules: the ones by which the model's mutants lose a snapshot, and entries of the log that must be void.
+// Directed schedules: the ones by which the model's mutants lose a snapshot, and entries of the log that must
+// be void.
 #include "flow/maintain.h"
 #include "repo/transaction.h"
 #include "repo/witness.h"
@@ -68,7 +69,8 @@ TEST_F(Schedules, LogIsReadAfterOpen) {
   expect_restores({"two"});
 }
 
-// G4: a prune comes while a backup that has read the log is about to commit. It must wait, and in the end not delete.
+// G4: a prune comes while a backup that has read the log is about to commit. It must wait, and in the end not
+// delete.
 TEST_F(Schedules, UndecidedAreWaitedFor) {
   const Files files{{"a", noise(1, kLarge)}};
   const auto first = back_up(here, files, "one");
@@ -88,20 +90,39 @@ TEST_F(Schedules, UndecidedAreWaitedFor) {
   expect_restores({"two"});
 }
 
-// W3: a snapshot that stands condemned is live again, and yet no new backup may build upon it or share with it.
+// W3: a snapshot that stands condemned is live again, and yet no new backup may build upon it or share with
+// it.
 TEST_F(Schedules, NothingCondemnedIsReferredTo) {
-  const Files files{{"a", noise(1, kLarge)}, {"b", "small"}};
-  const auto first = back_up(here, files, "one");
-  const auto running = open(admin);
-  flow::forget(*admin.repository, {first}, {}).value();
-  EXPECT_FALSE(admin.prune(patient()).value().blocked_by.empty());
-  flow::unforget(*admin.repository, {first}, {}).value();
-  const auto second = back_up(here, files, "two");
-  const repo::History history = here.repository->history({}).value();
-  ASSERT_FALSE(history.log.condemned.empty());
-  const auto references = here.repository->read_references(history.find(second)->commit, {}).value();
-  for (const auto& [pack, slots] : references) EXPECT_EQ(pack.transaction, second);
-  for (const auto& page : history.find(second)->commit.pages) EXPECT_EQ(page.owner, second);
+  for (const bool whole : {true, false}) {
+    Files files{{"b", "small"}};
+    for (std::uint64_t i = 0; i < 9; ++i) files[fmt::format("a{}", i)] = noise(i + (whole ? 0 : 9), kLarge);
+    const auto first = back_up(here, files, "one");
+    if (!whole) {  // something of it is needed elsewhere: only packs are condemned
+      Machine other(world, world.open(), cache.path());
+      other.machine = "elsewhere";
+      back_up(other, {{"a3", files["a3"]}}, "some");
+    }
+    const auto running = open(admin);
+    flow::forget(*admin.repository, {first}, {}).value();
+    EXPECT_FALSE(admin.prune(patient()).value().blocked_by.empty());
+    flow::unforget(*admin.repository, {first}, {}).value();
+    const auto second = back_up(here, files, "two");
+    const repo::History history = here.repository->history({}).value();
+    EXPECT_EQ(history.log.condemned.contains({first, repo::kOwnObjects}), whole);
+    const auto references = here.repository->read_references(history.find(second)->commit, {}).value();
+    for (const auto& [pack, slots] : references) {
+      for (std::uint32_t slot = 0; slot < 64; ++slot) {
+        EXPECT_TRUE(!slots.contains(slot) || history.log.usable({pack, slot})) << slot;
+      }
+    }
+    for (const auto& page : history.find(second)->commit.pages) {
+      EXPECT_FALSE(history.log.condemned.contains({page.owner, repo::kOwnObjects}));
+    }
+    admin.prune(thorough()).value();
+    expect_restores(whole ? std::set<std::string>{"one", "two"}
+                          : std::set<std::string>{"one", "some", "two"});
+    flow::forget(*admin.repository, {first, second}, {}).value();
+  }
 }
 
 // W5: a sleeper finds its name free again, as the ABORT was removed with everything else.
@@ -162,7 +183,8 @@ TEST_F(Schedules, ReadersFollowMovedPacks) {
   EXPECT_TRUE(doomed.empty());
 }
 
-// A run of two transactions: its checkpoint is dead only because of the commit after it, so that one may not go first.
+// A run of two transactions: its checkpoint is dead only because of the commit after it, so that one may not
+// go first.
 TEST_F(Schedules, OlderCheckpointsOfARunGoFirst) {
   const model::RunId run{1};
   model::Commit commit;
@@ -214,12 +236,14 @@ TEST_F(Schedules, WithoutTheReadSecretOnlyWhatIsWitnessed) {
   maintainer.read.reset();
   maintainer.content.reset();
   const std::string name = std::string(repo::kKeyPrefix) + std::string(32, 'a');
-  const auto slot = repo::make_slot(here.repository->config().id, name, maintainer, as_bytes("maintainer"), "", {},
-                                    {.passes = 1, .memory_kib = 8}, world.random).value();
+  const auto slot = repo::make_slot(here.repository->config().id, name, maintainer, as_bytes("maintainer"),
+                                    "", {}, {.passes = 1, .memory_kib = 8}, world.random)
+                        .value();
   world.plain->put(name, slot, {}).value();
   const auto limited =
       repo::Repository::open({*world.plain, world.clock, world.random}, as_bytes("maintainer"), {}).value();
-  const auto first = back_up(here, {{"a", noise(1, kLarge)}, {"b", noise(2, kLarge)}, {"c", noise(3, kLarge)}}, "one");
+  const auto first =
+      back_up(here, {{"a", noise(1, kLarge)}, {"b", noise(2, kLarge)}, {"c", noise(3, kLarge)}}, "one");
   back_up(here, {{"a", noise(1, kLarge)}}, "two");
   flow::forget(*limited, {first}, {}).value();
   flow::SilentObserver silent;
@@ -245,8 +269,8 @@ TEST(LogState, ADeleteIsBoundToItsCondemnation) {
   log.apply(0, repo::Condemn{{item(0, {}), item(2, {1})}});
   log.apply(1, repo::Uncondemn{0, {{{1, 1}, 0}}});
   log.apply(2, repo::Condemn{{item(0, {5})}});
-  log.apply(3, repo::Delete{0, 2, {{item(0, {}), 1}}});   // another condemnation is in force
-  log.apply(4, repo::Delete{0, 2, {{item(2, {1}), 1}}});  // made for another head
+  log.apply(3, repo::Delete{0, 2, {{item(0, {}), 1}}});      // another condemnation is in force
+  log.apply(4, repo::Delete{0, 2, {{item(2, {1}), 1}}});     // made for another head
   log.apply(5, repo::Delete{0, 4, {{item(2, {1, 2}), 1}}});  // other slots
   EXPECT_TRUE(log.deleted.empty());
   EXPECT_FALSE(log.usable({{{1, 1}, 0}, 1}));

@@ -1,7 +1,9 @@
-// Whole histories of several clients on one store, step by step, seed by seed: backups, checkpoints, forgetting and taking it back,
-// prunes, restores, and clients that die at any operation. After each, every snapshot that counts must come back byte for byte, and
-// a last prune must leave nothing that isn't needed. One seed is one history.
-//   HOLDFAST_GC_SEEDS=<count>  how many (300)      HOLDFAST_GC_SEED=<n>  only that one, with what the clients did
+// Whole histories of several clients on one store, step by step, seed by seed: backups, checkpoints,
+// forgetting and taking it back, prunes, restores, and clients that die at any operation. After each, every
+// snapshot that counts must come back byte for byte, and a last prune must leave nothing that isn't needed.
+// One seed is one history.
+//   HOLDFAST_GC_SEEDS=<count>  how many (300)      HOLDFAST_GC_SEED=<n>  only that one, with what the clients
+//   did
 #include "flow/maintain.h"
 #include "flow/prune.h"
 #include "tests/model/gc_world.h"
@@ -15,11 +17,11 @@ using model::TransactionId;
 
 // What the clients did, and what must be true for it.
 struct Oracle {
-  std::mutex mutex;  // guards all
-  std::map<std::string, Files> contents;            // by tag, from before the backup begins
-  std::map<TransactionId, std::string> reported;    // snapshots reported as done
+  std::mutex mutex;                                  // guards all
+  std::map<std::string, Files> contents;             // by tag, from before the backup begins
+  std::map<TransactionId, std::string> reported;     // snapshots reported as done
   std::map<TransactionId, std::string> checkpoints;  // of runs that were stopped
-  std::set<TransactionId> ever_forgotten;           // somebody tried to
+  std::set<TransactionId> ever_forgotten;            // somebody tried to
   std::vector<std::string> story;
   std::vector<std::string> wrong;
 
@@ -57,12 +59,28 @@ class Actor {
   void run(std::uint64_t actions) {
     for (std::uint64_t i = 0; i < actions; ++i) {
       switch (up_to(random_, 10)) {
-        case 0: case 1: case 2: back_up(); break;
-        case 3: back_up_partly(); break;
-        case 4: case 5: forget(); break;
-        case 6: unforget(); break;
-        case 7: case 8: prune(); break;
-        default: check(); break;
+        case 0:
+        case 1:
+        case 2:
+          back_up();
+          break;
+        case 3:
+          back_up_partly();
+          break;
+        case 4:
+        case 5:
+          forget();
+          break;
+        case 6:
+          unforget();
+          break;
+        case 7:
+        case 8:
+          prune();
+          break;
+        default:
+          check();
+          break;
       }
     }
   }
@@ -137,7 +155,8 @@ class Actor {
     if (!expect(history, "list", {})) return;
     const auto id = pick(history.value(), true);
     if (id) {
-      expect(flow::unforget(*machine_.repository, {*id}, {}), "unforget " + repo::text(*id), {Errc::not_found});
+      expect(flow::unforget(*machine_.repository, {*id}, {}), "unforget " + repo::text(*id),
+             {Errc::not_found});
     }
   }
 
@@ -164,7 +183,8 @@ class Actor {
     oracle_.tell(number_, what + ": " + (result.ok() ? "ok" : result.error().text()));
     if (result.ok()) return true;
     const Errc kind = result.error().kind();
-    const bool excused = kind == Errc::stopped || std::find(allowed.begin(), allowed.end(), kind) != allowed.end();
+    const bool excused =
+        kind == Errc::stopped || std::find(allowed.begin(), allowed.end(), kind) != allowed.end();
     if (!excused) oracle_.fail(number_, what + ": " + result.error().text());
     return false;
   }
@@ -258,7 +278,8 @@ std::vector<std::string> simulate(std::uint64_t seed, const std::string& cache, 
     });
   }
   const unsigned stay = std::array{0u, 16u, 28u, 31u}[up_to(random, 4)];
-  const Trace trace = run_stepped(seed, [&] { return storage::open_memory(world.content); }, actors, kills, stay);
+  const Trace trace = run_stepped(
+      seed, [&] { return storage::open_memory(world.content); }, actors, kills, stay);
   Machine machine(world, world.open(), "");
   judge(oracle, machine);
   clean_up(oracle, machine);
