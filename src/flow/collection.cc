@@ -33,10 +33,11 @@ Result<bool> Collection::append(repo::LogState& log, const repo::LogEntry& entry
 Result<PrunePlan> Collection::plan(std::stop_token stop) {
   PrunePlan plan = TRY(plan_prune(repository_, marker_, options_, anew_, stop));
   objects_ = plan.objects;
+  std::erase_if(plan.steps, [&](const PrunePlan::Step& step) { return hopeless_.contains(step.item.pack); });
   return plan;
 }
 
-Result<void> Collection::abort(const std::vector<TransactionId>& ids, std::stop_token stop) {
+Result<void> Collection::abort_all(const std::vector<TransactionId>& ids, std::stop_token stop) {
   for (const TransactionId& id : ids) {
     TRY(repo::abort_transaction(repository_, id, "taken for crashed by prune", stop));
     observer_.note("aborted the unfinished transaction " + repo::text(id));
@@ -52,11 +53,23 @@ Result<void> Collection::witness(repo::Mark& mark, std::stop_token stop) {
   }
   if (entry.transactions.empty()) return {};
   if (!repository_.secrets().read) {
-    return Error(Errc::denied, fmt::format("{} snapshots were never checked by a walk of their trees, and this key may "
-                                           "not read them", entry.transactions.size()))
+    return Error(Errc::denied,
+                 fmt::format("{} snapshots were never checked by a walk of their trees, and this key may "
+                             "not read them",
+                             entry.transactions.size()))
         .hint("run prune once with a key that may read");
   }
-  for (const TransactionId& id : entry.transactions) TRY(witness_.confirm(*mark.commits.at(id), mark.log, stop));
+  std::set<TransactionId> gone;
+  for (const TransactionId& id : entry.transactions) {
+    const auto confirmed = witness_.confirm(*mark.commits.at(id), mark.log, stop);
+    if (confirmed.ok()) continue;
+    // Perhaps it was forgotten since, and another prune removed what the walk was looking for.
+    const repo::Mark now = TRY(marker_.mark(stop));
+    if (now.live.contains(id)) return confirmed.error().copy();
+    gone.insert(id);
+  }
+  std::erase_if(entry.transactions, [&](const TransactionId& id) { return gone.contains(id); });
+  if (entry.transactions.empty()) return {};
   TRY(append(mark.log, entry, stop));
   return {};
 }
@@ -73,7 +86,8 @@ Result<bool> Collection::condemn(PrunePlan& plan, std::stop_token stop) {
   }
   if (entry.items.empty()) return true;
   const std::uint64_t number = plan.mark.log.next;
-  if (!TRY(append(plan.mark.log, entry, stop))) return false;
+  const bool appended = TRY(append(plan.mark.log, entry, stop));
+  if (!appended) return false;
   condemned_[number] = std::move(entry.items);
   anew_.clear();
   return true;
@@ -90,7 +104,7 @@ Result<bool> Collection::settle(std::stop_token stop) {
       std::erase_if(noted, [&](const TransactionId& id) { return !mark.undecided.contains(id); });
     }
     if (options_.abort_open_after_s == 0 && !noted.empty()) {
-      TRY(abort({noted.begin(), noted.end()}, stop));
+      TRY(abort_all({noted.begin(), noted.end()}, stop));
       continue;
     }
     if (noted.empty()) return true;
@@ -104,7 +118,7 @@ Result<bool> Collection::settle(std::stop_token stop) {
   return false;
 }
 
-Result<bool> Collection::remove_condemned(std::stop_token stop) {
+Result<void> Collection::remove_condemned(std::stop_token stop) {
   for (auto& [entry, items] : condemned_) {
     Turn turn = Turn::again;
     for (int turns = 0; turn == Turn::again; ++turns) {
@@ -112,7 +126,7 @@ Result<bool> Collection::remove_condemned(std::stop_token stop) {
       turn = TRY(try_delete(entry, items, stop));
     }
   }
-  return anew_.empty();
+  return {};
 }
 
 // G5: marks by the log's head; then deletes by exactly that head.
@@ -120,8 +134,8 @@ Result<Collection::Turn> Collection::try_delete(std::uint64_t entry, Items& item
   repo::Mark mark = TRY(marker_.mark(stop));
   std::erase_if(items, [&](const repo::Item& item) {
     const auto force = mark.log.condemned.find(item.pack);
-    return force == mark.log.condemned.end() || force->second.entry != entry || mark.log.retired(item.pack.transaction) ||
-           anew_.contains(item.pack);
+    return force == mark.log.condemned.end() || force->second.entry != entry ||
+           mark.log.retired(item.pack.transaction) || anew_.contains(item.pack);
   });
   if (items.empty()) return Turn::done;
   const std::uint64_t head = mark.log.next;
@@ -131,7 +145,8 @@ Result<Collection::Turn> Collection::try_delete(std::uint64_t entry, Items& item
       })) {
     return Turn::again;
   }
-  if (TRY(lift_needed(mark, entry, items, stop))) return Turn::again;
+  const bool lifted = TRY(lift_needed(mark, entry, items, stop));
+  if (lifted) return Turn::again;
   const std::size_t before = items.size();
   TRY(copy_kept(mark, entry, items, stop));
   if (items.size() != before) return Turn::again;
@@ -141,36 +156,43 @@ Result<Collection::Turn> Collection::try_delete(std::uint64_t entry, Items& item
   for (const repo::Item& item : items) {
     final.items.push_back({item, static_cast<std::uint32_t>(entry + 1)});
   }
-  if (!TRY(append(mark.log, final, stop))) return Turn::again;
+  const bool deleted = TRY(append(mark.log, final, stop));
+  if (!deleted) return Turn::again;
   for (const repo::Item& item : items) {
     const bool whole = item.pack.pack == kOwnObjects;
-    ++(whole ? report_.deleted_transactions : item.kept.empty() ? report_.deleted_packs : report_.relocated_packs);
+    ++(whole               ? report_.deleted_transactions
+       : item.kept.empty() ? report_.deleted_packs
+                           : report_.relocated_packs);
   }
   return Turn::done;
 }
 
 // G6. True where the log was appended to, or ought to have been: mark again.
-Result<bool> Collection::lift_needed(repo::Mark& mark, std::uint64_t entry, const Items& items, std::stop_token stop) {
+Result<bool> Collection::lift_needed(repo::Mark& mark, std::uint64_t entry, const Items& items,
+                                     std::stop_token stop) {
   repo::Uncondemn lift;
   lift.condemning = entry;
   for (const repo::Item& item : items) {
     if (mark.needs(item)) lift.items.push_back(item.pack);
   }
   if (lift.items.empty()) return false;
-  if (TRY(append(mark.log, lift, stop))) report_.lifted += lift.items.size();
+  const bool appended = TRY(append(mark.log, lift, stop));
+  if (appended) report_.lifted += lift.items.size();
   return true;
 }
 
 // G7, and the barrier before the DELETE. Items that can't be copied are taken out.
-Result<void> Collection::copy_kept(const repo::Mark& mark, std::uint64_t entry, Items& items, std::stop_token stop) {
+Result<void> Collection::copy_kept(const repo::Mark& mark, std::uint64_t entry, Items& items,
+                                   std::stop_token stop) {
   std::set<PackId> failed;
   std::uint64_t copies = 0;
   for (const repo::Item& item : items) {
     if (item.kept.empty() || copied_.contains({item.pack, entry})) continue;
     const auto from = mark.log.generation(item.pack);
     HF_ASSERT(from.has_value());
-    const auto bytes = repo::relocate(repository_.storage(), repository_.config().id, *repository_.secrets().index,
-                                      {item.pack, *from, static_cast<std::uint32_t>(entry + 1), item.kept}, stop);
+    const auto bytes =
+        repo::relocate(repository_.storage(), repository_.config().id, *repository_.secrets().index,
+                       {item.pack, *from, static_cast<std::uint32_t>(entry + 1), item.kept}, stop);
     if (bytes.ok()) {
       copied_.insert({item.pack, entry});
       report_.bytes_copied += bytes.value();
@@ -181,10 +203,15 @@ Result<void> Collection::copy_kept(const repo::Mark& mark, std::uint64_t entry, 
     const Error& error = bytes.error();
     if (error.kind() == Errc::conflict) {
       anew_.insert(item.pack);
-    } else if (error.kind() == Errc::damaged || error.kind() == Errc::unsupported || error.kind() == Errc::not_found) {
-      // Gone: moved by another prune, as the next mark will tell; or lost, which is for `check` to say. It stays as it is.
-      if (error.kind() != Errc::not_found) observer_.problem(repo::pack_name(item.pack, *from), "copy", error);
-      if (error.kind() != Errc::not_found) ++report_.problems;
+    } else if (error.kind() == Errc::damaged || error.kind() == Errc::unsupported ||
+               error.kind() == Errc::not_found) {
+      // Gone: moved by another prune, as the next mark will tell; or lost, which is for `check` to say. It
+      // stays as it is.
+      if (error.kind() != Errc::not_found) {
+        observer_.problem(repo::pack_name(item.pack, *from), "copy", error);
+        ++report_.problems;
+        hopeless_.insert(item.pack);
+      }
     } else {
       return error.copy();
     }
@@ -195,8 +222,8 @@ Result<void> Collection::copy_kept(const repo::Mark& mark, std::uint64_t entry, 
   return {};
 }
 
-Result<void> Collection::sweep(std::stop_token stop) {
-  repo::LogState log = report_.plan.mark.log;
+Result<void> Collection::sweep(const repo::Mark& mark, std::stop_token stop) {
+  repo::LogState log = mark.log;
   TRY_AS(repository_.log().follow(log, stop), "reading the log");
   std::vector<storage::ObjectInfo> garbage;
   for (auto& [pack, generations] : objects_) {
@@ -206,17 +233,19 @@ Result<void> Collection::sweep(std::stop_token stop) {
       return true;
     });
   }
-  std::set<TransactionId> retired = report_.plan.mark.retired;
-  for (const auto& [id, commit] : report_.plan.mark.commits) retired.insert(id);
-  retired.insert(report_.plan.mark.aborted.begin(), report_.plan.mark.aborted.end());
+  std::set<TransactionId> retired = mark.retired;
+  for (const auto& [id, commit] : mark.commits) retired.insert(id);
+  retired.insert(mark.aborted.begin(), mark.aborted.end());
   for (const TransactionId& id : retired) {
     if (!log.retired(id)) continue;
-    for (const char* what : {"refs", "man", "open", "fate"}) garbage.push_back({repo::transaction_name(id, what), 0});
+    for (const char* what : {"refs", "man", "open", "fate"})
+      garbage.push_back({repo::transaction_name(id, what), 0});
   }
   return remove_all(garbage, stop);
 }
 
-// In any order, again and again, by any number of collectors. What can't be removed now is left to the next prune.
+// In any order, again and again, by any number of collectors. What can't be removed now is left to the next
+// prune.
 Result<void> Collection::remove_all(const std::vector<storage::ObjectInfo>& objects, std::stop_token stop) {
   std::atomic<std::size_t> next = 0;
   std::atomic<std::uint64_t> removed = 0, bytes = 0, left = 0;

@@ -1,5 +1,5 @@
-// Collection: the steps of one prune, in the order that makes them safe. What they are called in decision 2 stands with each.
-// One thread.
+// Collection: the steps of one prune, in the order that makes them safe. What they are called in decision 2
+// stands with each. One thread.
 #pragma once
 
 #include "flow/prune.h"
@@ -9,7 +9,8 @@ namespace holdfast::flow {
 
 class Collection {
  public:
-  Collection(const repo::Repository& repository, const PruneOptions& options, Observer& observer, PruneReport& report)
+  Collection(const repo::Repository& repository, const PruneOptions& options, Observer& observer,
+             PruneReport& report)
       : repository_(repository),
         options_(options),
         observer_(observer),
@@ -18,17 +19,16 @@ class Collection {
         witness_(repository) {}
 
   Result<PrunePlan> plan(std::stop_token stop);  // G0, G1
-  Result<void> abort(const std::vector<model::TransactionId>& ids, std::stop_token stop);
-  // Walks the trees of live commits that no one has walked yet; `mark` then has the log with the new entry, unless somebody else
-  // appended first.
+  Result<void> abort_all(const std::vector<model::TransactionId>& ids, std::stop_token stop);
+  // Walks the trees of live commits that no one has walked yet; `mark` then has the log with the new entry,
+  // unless somebody else appended first.
   Result<void> witness(repo::Mark& mark, std::stop_token stop);
   // G2. False where the log moved on: plan again.
   Result<bool> condemn(PrunePlan& plan, std::stop_token stop);
   // G3, G4. False where someone is still undecided when the time is over.
   Result<bool> settle(std::stop_token stop);
-  // G5–G8. False where something must be condemned anew.
-  Result<bool> remove_condemned(std::stop_token stop);
-  Result<void> sweep(std::stop_token stop);  // G9
+  Result<void> remove_condemned(std::stop_token stop);               // G5–G8
+  Result<void> sweep(const repo::Mark& mark, std::stop_token stop);  // G9
 
  private:
   using Items = std::vector<repo::Item>;
@@ -45,10 +45,11 @@ class Collection {
   PruneReport& report_;
   repo::Marker marker_;
   repo::TreeWitness witness_;
-  PackObjects objects_;                       // as last listed
-  std::map<std::uint64_t, Items> condemned_;  // by entry
+  PackObjects objects_;                                       // as last listed
+  std::map<std::uint64_t, Items> condemned_;                  // by entry
   std::set<std::pair<model::PackId, std::uint64_t>> copied_;  // and verified, by this process
-  std::set<model::PackId> anew_;              // to be condemned under a new number
+  std::set<model::PackId> anew_;                              // to be condemned under a new number
+  std::set<model::PackId> hopeless_;                          // could not be copied
 };
 
 }  // namespace holdfast::flow

@@ -18,7 +18,8 @@ Result<void> append_decided(const repo::Repository& repository, repo::LogState& 
     const std::optional<repo::LogEntry> entry = TRY(decide());
     if (!entry) return {};
     const auto done = repository.log().append(log, *entry, repository.now(), repository.random(), stop);
-    if (done.ok() || done.error().kind() != Errc::conflict) return done.ok() ? Result<void>() : done.error().copy();
+    if (done.ok() || done.error().kind() != Errc::conflict)
+      return done.ok() ? Result<void>() : done.error().copy();
     TRY(repository.log().follow(log, stop));
   }
   return Error(Errc::conflict, "the log moved on again and again").hint("run the command again");
@@ -39,11 +40,13 @@ Result<void> check_whole(const repo::Snapshot& snapshot, const model::References
   for (const model::PagePointer& page : snapshot.commit.pages) whole = whole && !log.retired(page.owner);
   for (const auto& [pack, slots] : references) {
     const auto deleted = log.deleted.find(pack);
-    whole = whole && !log.retired(pack.transaction) && (deleted == log.deleted.end() || deleted->second.kept.contains(slots));
+    whole = whole && !log.retired(pack.transaction) &&
+            (deleted == log.deleted.end() || deleted->second.kept.contains(slots));
   }
   if (whole) return {};
-  return Error(Errc::not_found, fmt::format("snapshot {} can't be brought back: prune has removed parts of it",
-                                            snapshot.id.substr(0, 8)));
+  return Error(Errc::not_found,
+               fmt::format("snapshot {} can't be brought back: prune has removed parts of it",
+                           snapshot.id.substr(0, 8)));
 }
 
 }  // namespace
@@ -87,7 +90,8 @@ Result<void> unforget(const repo::Repository& repository, const std::vector<Tran
   return append_decided(repository, history.log, decide, stop);
 }
 
-Result<void> abandon(const repo::Repository& repository, const TransactionId& checkpoint, std::stop_token stop) {
+Result<void> abandon(const repo::Repository& repository, const TransactionId& checkpoint,
+                     std::stop_token stop) {
   repo::History history = TRY(repository.history(stop));
   const auto decide = [&]() -> Result<std::optional<repo::LogEntry>> {
     TRY(find_commit(history, checkpoint, model::CommitKind::checkpoint));

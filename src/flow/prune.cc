@@ -14,7 +14,8 @@ constexpr int kPlansMax = 20;
 Result<void> check_rights(const repo::Repository& repository) {
   const repo::Secrets& secrets = repository.secrets();
   if (secrets.index && secrets.log) return {};
-  return Error(Errc::denied, "this key may not remove anything").hint("use a key with the maintainer's rights");
+  return Error(Errc::denied, "this key may not remove anything")
+      .hint("use a key with the maintainer's rights");
 }
 
 }  // namespace
@@ -25,25 +26,27 @@ Result<PruneReport> prune(const repo::Repository& repository, const PruneOptions
   PruneReport report;
   Collection collection(repository, options, observer, report);
   for (int plans = 0; plans < kPlansMax; ++plans) {
-    report.plan = TRY(collection.plan(stop));
-    if (!report.plan.to_abort.empty()) {  // then what they left can go too
-      TRY(collection.abort(report.plan.to_abort, stop));
+    PrunePlan plan = TRY(collection.plan(stop));
+    if (!plan.to_abort.empty()) {  // then what they left can go too
+      TRY(collection.abort_all(plan.to_abort, stop));
       continue;
     }
-    if (report.plan.steps.empty()) {
-      TRY(collection.sweep(stop));
+    if (report.plan.objects.empty()) report.plan = plan;
+    if (plan.steps.empty()) {
+      TRY(collection.sweep(plan.mark, stop));
       return report;
     }
-    TRY(collection.witness(report.plan.mark, stop));
-    if (!TRY_AS(collection.condemn(report.plan, stop), "condemning what is dead")) continue;
-    if (!TRY(collection.settle(stop))) {
-      TRY(collection.sweep(stop));
-      return report;
-    }
-    // No transaction that could refer to what is condemned is undecided: what is not needed now never will be.
-    const bool all = TRY(collection.remove_condemned(stop));
-    TRY(collection.sweep(stop));
-    if (all) return report;
+    TRY(collection.witness(plan.mark, stop));
+    const bool condemned = TRY_AS(collection.condemn(plan, stop), "condemning what is dead");
+    if (!condemned) continue;
+    const bool settled = TRY(collection.settle(stop));
+    // Settled: no transaction that could refer to what is condemned is undecided. What is not needed now
+    // never will be.
+    if (settled) TRY(collection.remove_condemned(stop));
+    TRY(collection.sweep(plan.mark, stop));
+    if (!settled) return report;
+    // What went may have been all that kept something else: an older checkpoint of its run, a copy that was
+    // damaged.
   }
   return Error(Errc::conflict, "the log moved on again and again").hint("run the command again");
 }

@@ -38,6 +38,7 @@ class Planner {
   Result<void> judge_undecided(const std::stop_token& stop);
   Result<void> choose(const std::stop_token& stop);
   Result<void> choose_packs(const TransactionId& id, const std::stop_token& stop);
+  Result<model::Manifest> read_manifest(const TransactionId& id, const std::stop_token& stop);
   void add_candidate(const PackId& pack, std::uint64_t bytes_now, const model::Slots& needed,
                      const model::Manifest& manifest);
   void choose_relocations();
@@ -52,7 +53,8 @@ class Planner {
   std::vector<std::string> unreadable_;
 };
 
-// Those that began long ago are taken for crashed; so are those without `open`, whose content nobody could read.
+// Those that began long ago are taken for crashed; so are those without `open`, whose content nobody could
+// read.
 Result<void> Planner::judge_undecided(const std::stop_token& stop) {
   std::set<TransactionId> undecided = plan_.mark.undecided;
   for (const auto& [pack, generations] : plan_.objects) {
@@ -67,7 +69,8 @@ Result<void> Planner::judge_undecided(const std::stop_token& stop) {
       return opened.error().copy();
     }
     const bool lost = !opened.ok() && opened.error().kind() == Errc::not_found;
-    const bool old = opened.ok() && now - opened.value().seconds >= static_cast<std::int64_t>(options_.abort_open_after_s);
+    const bool old =
+        opened.ok() && now - opened.value().seconds >= static_cast<std::int64_t>(options_.abort_open_after_s);
     (lost || old || options_.abort_open_after_s == 0 ? plan_.to_abort : plan_.running).push_back(id);
   }
   return {};
@@ -96,6 +99,23 @@ Result<void> Planner::choose(const std::stop_token& stop) {
       .hint("run `holdfast check` and repair the repository first");
 }
 
+// Empty where it can't be had, for a reason or not.
+Result<model::Manifest> Planner::read_manifest(const TransactionId& id, const std::stop_token& stop) {
+  auto manifest = repository_.read_manifest(id, stop);
+  if (manifest.ok()) return manifest;
+  const Errc kind = manifest.error().kind();
+  if (kind == Errc::stopped || retryable(kind)) return manifest;
+  // An aborted transaction may not have got as far; another prune may have removed what is not needed since.
+  bool excused = kind == Errc::not_found && plan_.mark.aborted.contains(id);
+  if (kind == Errc::not_found && !excused) {
+    repo::LogState log = plan_.mark.log;
+    TRY_AS(repository_.log().follow(log, stop), "reading the log");
+    excused = log.retired(id);
+  }
+  if (!excused) unreadable_.push_back(manifest.error().text());
+  return model::Manifest{id, {}};
+}
+
 // Packs of a transaction of which something is needed.
 Result<void> Planner::choose_packs(const TransactionId& id, const std::stop_token& stop) {
   std::optional<model::Manifest> manifest;
@@ -114,16 +134,7 @@ Result<void> Planner::choose_packs(const TransactionId& id, const std::stop_toke
       plan_.steps.push_back(std::move(step));
       continue;
     }
-    if (!manifest) {
-      auto text = repository_.read_manifest(id, stop);
-      if (!text.ok() && (text.error().kind() == Errc::stopped || retryable(text.error().kind()))) {
-        return std::move(text).error();
-      }
-      // An aborted transaction may not have got as far as its manifest.
-      const bool excused = !text.ok() && text.error().kind() == Errc::not_found && plan_.mark.aborted.contains(id);
-      if (!text.ok() && !excused) unreadable_.push_back(text.error().text());
-      manifest = text.ok() ? std::move(text).value() : model::Manifest{id, {}};
-    }
+    if (!manifest) manifest = TRY(read_manifest(id, stop));
     add_candidate(pack, bytes, needed->second, *manifest);
   }
   return {};
@@ -163,7 +174,8 @@ void Planner::choose_relocations() {
   }
 }
 
-// Condemnations in force that somebody left: gone on with, whether to delete or to lift shows when it is marked again.
+// Condemnations in force that somebody left: gone on with, whether to delete or to lift shows when it is
+// marked again.
 void Planner::carry_on() {
   std::map<PackId, std::size_t> chosen;
   for (std::size_t i = 0; i < plan_.steps.size(); ++i) chosen[plan_.steps[i].item.pack] = i;
@@ -234,8 +246,9 @@ bool is_garbage(const repo::LogState& log, const PackId& pack, std::uint32_t gen
   return condemned == log.condemned.end() || condemned->second.entry + 1 != generation;
 }
 
-Result<PrunePlan> plan_prune(const repo::Repository& repository, repo::Marker& marker, const PruneOptions& options,
-                             const std::set<PackId>& anew, std::stop_token stop) {
+Result<PrunePlan> plan_prune(const repo::Repository& repository, repo::Marker& marker,
+                             const PruneOptions& options, const std::set<PackId>& anew,
+                             std::stop_token stop) {
   PrunePlan plan;
   // Packs first: whoever put one had put his `open` before, so a pack without a transaction has lost it.
   TRY(list_packs(repository, plan.objects, stop));
@@ -245,18 +258,22 @@ Result<PrunePlan> plan_prune(const repo::Repository& repository, repo::Marker& m
   return plan;
 }
 
-Result<PrunePlan> plan_prune(const repo::Repository& repository, const PruneOptions& options, std::stop_token stop) {
+Result<PrunePlan> plan_prune(const repo::Repository& repository, const PruneOptions& options,
+                             std::stop_token stop) {
   repo::Marker marker(repository);
   return plan_prune(repository, marker, options, {}, stop);
 }
 
 std::string describe(const PrunePlan& plan) {
   constexpr double kMega = 1e6;
-  const auto mb = [](std::uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / kMega); };
+  const auto mb = [](std::uint64_t bytes) {
+    return fmt::format("{:.1f} MB", static_cast<double>(bytes) / kMega);
+  };
   std::size_t wholes = 0, dead = 0, copied = 0;
-  for (const PrunePlan::Step& step : plan.steps) ++(step.whole() ? wholes : step.item.kept.empty() ? dead : copied);
-  std::string out = fmt::format("{} snapshots need {} of {} in {} packs\n", plan.snapshots, mb(plan.bytes_live),
-                                mb(plan.bytes_total), plan.packs);
+  for (const PrunePlan::Step& step : plan.steps)
+    ++(step.whole() ? wholes : step.item.kept.empty() ? dead : copied);
+  std::string out = fmt::format("{} snapshots need {} of {} in {} packs\n", plan.snapshots,
+                                mb(plan.bytes_live), mb(plan.bytes_total), plan.packs);
   out += fmt::format("to remove: {} transactions, {} dead packs; to copy: {} of {} packs\n", wholes, dead,
                      mb(plan.bytes_to_copy), copied);
   out += fmt::format("frees {}, leaves {} unused\n", mb(plan.bytes_freed), mb(plan.bytes_unused));

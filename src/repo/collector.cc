@@ -33,7 +33,8 @@ bool is_live(const Mark& mark, const Snapshot& commit) {
   const TransactionId& id = commit.commit.transaction;
   if (commit.commit.kind == model::CommitKind::snapshot) return !mark.log.forgotten.contains(id);
   if (mark.log.abandoned.contains(id)) return false;
-  for (auto at = mark.commits.upper_bound(id); at != mark.commits.end() && at->first.writer == id.writer; ++at) {
+  for (auto at = mark.commits.upper_bound(id); at != mark.commits.end() && at->first.writer == id.writer;
+       ++at) {
     if (of_one_run(at->second->commit, commit.commit)) return false;
   }
   return true;
@@ -147,7 +148,8 @@ void Marker::check_chains(const Mark& mark, Trouble& trouble) const {
     if (at == mark.commits.end()) {
       trouble.vanished.emplace_back(previous, transaction_name(previous, "fate"));
     } else if (at->second->hash != commit->commit.previous_hash) {
-      trouble.unreadable.push_back(transaction_name(previous, "fate") + " is not the one that a later commit names");
+      trouble.unreadable.push_back(transaction_name(previous, "fate") +
+                                   " is not the one that a later commit names");
     }
   }
 }
@@ -168,7 +170,8 @@ Result<void> Marker::read_needed(Mark& mark, Trouble& trouble, std::stop_token s
     const TransactionId owner = at->owner;
     const auto end = pages.upper_bound({owner, ~std::uint64_t{0}});
     const bool known = std::includes(pages_.begin(), pages_.end(), at, end);
-    const auto texts = known ? Result<std::vector<Buffer>>(std::vector<Buffer>{}) : repository_.read_pages(owner, stop);
+    const auto texts =
+        known ? Result<std::vector<Buffer>>(std::vector<Buffer>{}) : repository_.read_pages(owner, stop);
     if (!texts.ok() && ends_marking(texts.error())) return texts.error().copy();
     if (!texts.ok() && texts.error().kind() == Errc::not_found) {
       trouble.vanished.emplace_back(owner, transaction_name(owner, "refs"));
@@ -179,7 +182,8 @@ Result<void> Marker::read_needed(Mark& mark, Trouble& trouble, std::stop_token s
       if (!texts.ok() || pages_.contains(*at)) continue;
       const bool there = at->index < texts.value().size();
       if (!there || !model::decode_page(texts.value()[at->index], needed_).ok()) {
-        trouble.unreadable.push_back(fmt::format("page {} of {}", at->index, transaction_name(owner, "refs")));
+        trouble.unreadable.push_back(
+            fmt::format("page {} of {}", at->index, transaction_name(owner, "refs")));
         continue;
       }
       pages_.insert(*at);
@@ -214,7 +218,8 @@ Result<void> abort_transaction(const Repository& repository, const TransactionId
   const Buffer object = wrap_vital(
       Vital::fate, sign_body(*repository.secrets().log, repository.config().id, name, body.take()));
   const auto put = repository.storage().put(name, object, stop);
-  if (!put.ok() && put.error().kind() != Errc::exists) return put.error().copy().context("aborting " + text(id));
+  if (!put.ok() && put.error().kind() != Errc::exists)
+    return put.error().copy().context("aborting " + text(id));
   return repository.storage().barrier(stop);
 }
 

@@ -1,6 +1,6 @@
-// What a garbage collector must know before it removes anything: decision 2, G0, G3–G5. A Mark is one reading of the repository; a
-// Marker makes them, and remembers what can't change (fates, reference pages), so that marking again costs a listing.
-// docs/decisions/0002-garbage-collection.md. A Marker belongs to one thread.
+// What a garbage collector must know before it removes anything: decision 2, G0, G3–G5. A Mark is one reading
+// of the repository; a Marker makes them, and remembers what can't change (fates, reference pages), so that
+// marking again costs a listing. docs/decisions/0002-garbage-collection.md. A Marker belongs to one thread.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,8 @@ struct Mark {
   std::map<model::TransactionId, std::shared_ptr<const Snapshot>> commits;  // retired ones are not here …
   std::set<model::TransactionId> aborted;
   std::set<model::TransactionId> undecided;
-  std::set<model::TransactionId> retired;  // … but here, as long as objects of their names are there
-  std::set<model::TransactionId> live;     // commits that pin what they refer to
+  std::set<model::TransactionId> retired;      // … but here, as long as objects of their names are there
+  std::set<model::TransactionId> live;         // commits that pin what they refer to
   std::set<model::TransactionId> page_owners;  // of the pages of live commits
   model::References needed;                    // by live commits
 
@@ -24,14 +24,16 @@ struct Mark {
   bool needs(const Item& item) const;
 };
 
-// Commits that pin what they refer to: snapshots that are not forgotten, checkpoints that nothing has superseded.
+// Commits that pin what they refer to: snapshots that are not forgotten, checkpoints that nothing has
+// superseded.
 bool is_live(const Mark& mark, const Snapshot& commit);
 
 class Marker {
  public:
   explicit Marker(const Repository& repository) : repository_(repository) {}
 
-  // Errc::damaged, with a list, while anything that must be known can't be read (G0): then nothing may be deleted.
+  // Errc::damaged, with a list, while anything that must be known can't be read (G0): then nothing may be
+  // deleted.
   Result<Mark> mark(std::stop_token stop);
 
  private:
@@ -53,9 +55,10 @@ class Marker {
 };
 
 // When a transaction began, by its own clock. Errc::not_found where there is no `open`.
-Result<model::Time> opened_at(const Repository& repository, const model::TransactionId& id, std::stop_token stop);
+Result<model::Time> opened_at(const Repository& repository, const model::TransactionId& id,
+                              std::stop_token stop);
 // Decides an undecided transaction (G4). No error where it is decided already, whichever way.
-Result<void> abort_transaction(const Repository& repository, const model::TransactionId& id, std::string_view reason,
-                               std::stop_token stop);
+Result<void> abort_transaction(const Repository& repository, const model::TransactionId& id,
+                               std::string_view reason, std::stop_token stop);
 
 }  // namespace holdfast::repo

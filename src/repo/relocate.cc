@@ -20,7 +20,8 @@ Span span_of(std::uint64_t offset, std::uint64_t stored_bytes, std::size_t paylo
   return {offset / payload, (offset + stored_bytes + payload - 1) / payload};
 }
 
-std::uint64_t object_bytes(std::uint32_t data_frames, std::uint32_t directory_frames, std::size_t frame_bytes) {
+std::uint64_t object_bytes(std::uint32_t data_frames, std::uint32_t directory_frames,
+                           std::size_t frame_bytes) {
   const parity::Layout layout = parity::layout(data_frames + directory_frames);
   Trailer trailer;
   trailer.data_frames = data_frames;
@@ -30,7 +31,8 @@ std::uint64_t object_bytes(std::uint32_t data_frames, std::uint32_t directory_fr
   return trailer.object_bytes(frame_bytes);
 }
 
-// The object that frames are taken from: its frames as they were written, whatever became of them, while parity allows.
+// The object that frames are taken from: its frames as they were written, whatever became of them, while
+// parity allows.
 class FrameSource {
  public:
   FrameSource(storage::Storage& storage, std::string name, const PackReader& pack)
@@ -44,7 +46,8 @@ class FrameSource {
   Result<void> open(std::stop_token stop) {
     const std::uint64_t size = trailer_.object_bytes(frame_bytes_);
     const Buffer tail = TRY(storage_.get(name_, {size - kPackTrailerBytes, kPackTrailerBytes}, stop));
-    header_ = TRY(decode_trailer(tail)).header;
+    DecodedTrailer decoded = TRY(decode_trailer(tail));
+    header_ = std::move(decoded.header);
     const std::uint64_t table_bytes = all_frames() * sizeof(Hash);
     const std::uint64_t at = kPackHeaderBytes + all_frames() * frame_bytes_;
     for (std::uint64_t copy = 0; copy < 2; ++copy) {
@@ -59,7 +62,8 @@ class FrameSource {
 
   // `count` frames from position `first`, whole.
   Result<Buffer> read(std::uint64_t first, std::uint64_t count, std::stop_token stop) {
-    Buffer frames = TRY(storage_.get(name_, {kPackHeaderBytes + first * frame_bytes_, count * frame_bytes_}, stop));
+    Buffer frames =
+        TRY(storage_.get(name_, {kPackHeaderBytes + first * frame_bytes_, count * frame_bytes_}, stop));
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto frame = MutableBytes(frames).subspan(i * frame_bytes_, frame_bytes_);
       if (whole(frame, first + i)) continue;
@@ -78,7 +82,8 @@ class FrameSource {
   }
   // All of the object in memory, at most about 200 MiB: rare.
   Result<void> repair(std::stop_token stop) {
-    if (!parity::fits(layout_, trailer_.frames())) return Error(Errc::damaged, "its parity has an impossible layout");
+    if (!parity::fits(layout_, trailer_.frames()))
+      return Error(Errc::damaged, "its parity has an impossible layout");
     Buffer all = TRY(storage_.get(name_, {kPackHeaderBytes, all_frames() * frame_bytes_}, stop));
     std::vector<MutableBytes> frames;
     std::vector<bool> lost;
@@ -155,10 +160,12 @@ Result<std::vector<std::uint64_t>> positions(const std::vector<bool>& kept, cons
   return out;
 }
 
-Result<void> copy(FrameSource& from, const std::vector<std::uint64_t>& frames, FrameSink& to, std::stop_token stop) {
+Result<void> copy(FrameSource& from, const std::vector<std::uint64_t>& frames, FrameSink& to,
+                  std::stop_token stop) {
   for (std::size_t i = 0; i < frames.size();) {
     std::size_t count = 1;
-    while (i + count < frames.size() && count < from.frames_per_read() && frames[i + count] == frames[i] + count) {
+    while (i + count < frames.size() && count < from.frames_per_read() &&
+           frames[i + count] == frames[i] + count) {
       ++count;
     }
     const Buffer run = TRY(from.read(frames[i], count, stop));
@@ -222,10 +229,11 @@ std::uint64_t bytes_of(const model::Slots& kept, const model::ManifestPack& pack
                       identity.frame_bytes());
 }
 
-Result<std::uint64_t> relocate(storage::Storage& storage, const RepositoryId& repository, const crypto::Key& index,
-                               const Relocation& relocation, std::stop_token stop) {
+Result<std::uint64_t> relocate(storage::Storage& storage, const RepositoryId& repository,
+                               const crypto::Key& index, const Relocation& relocation, std::stop_token stop) {
   const std::string name = pack_name(relocation.pack, relocation.from);
-  const auto pack = TRY(PackReader::open(storage, {repository, nullptr, index}, relocation.pack, relocation.from, stop));
+  const auto pack =
+      TRY(PackReader::open(storage, {repository, nullptr, index}, relocation.pack, relocation.from, stop));
   Trailer trailer = pack->trailer();
   const KeptFrames& present = pack->header().kept;
   const std::uint32_t data_frames =

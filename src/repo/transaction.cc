@@ -167,8 +167,11 @@ Result<void> Transaction::put_fate(Bytes object, std::stop_token stop) {
   const auto put = repository_.storage().put(name, object, stop);
   if (put.ok()) return {};
   if (put.error().kind() != Errc::exists) return put.error().copy().context("committing");
-  const Buffer present = TRY_AS(repository_.storage().get(name, {}, stop), "reading back the fate");
-  if (std::equal(present.begin(), present.end(), object.begin(), object.end())) return {};
+  const auto present = repository_.storage().get(name, {}, stop);
+  // Gone again: an ABORT, which was removed with all of the transaction.
+  const bool gone = !present.ok() && present.error().kind() == Errc::not_found;
+  if (!present.ok() && !gone) return present.error().copy().context("reading back the fate");
+  if (!gone && std::equal(present.value().begin(), present.value().end(), object.begin(), object.end())) return {};
   return Error(Errc::conflict, "a maintainer aborted this transaction").hint("run the command again");
 }
 

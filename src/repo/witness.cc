@@ -7,18 +7,18 @@ namespace holdfast::repo {
 namespace {
 
 Error uncovered(const model::Address& address) {
-  return Error(Errc::damaged, fmt::format("its tree needs slot {} of {}, which its reference set lacks", address.slot,
-                                          pack_name(address.pack, 0)));
+  return Error(Errc::damaged, fmt::format("its tree needs slot {} of {}, which its reference set lacks",
+                                          address.slot, pack_name(address.pack, 0)));
 }
 
 }  // namespace
 
-Result<void> TreeWitness::walk(const model::Root& root, const model::References& references, ChunkReader& chunks,
-                               std::stop_token stop) {
+Result<void> TreeWitness::walk(const model::Root& root, const model::References& references,
+                               ChunkReader& chunks, std::stop_token stop) {
   std::optional<model::Address> missing;
-  model::Address here;        // node or leaf being read
-  model::References needed;   // by it
-  bool leaf = false;          // it gave entries
+  model::Address here;       // node or leaf being read
+  model::References needed;  // by it
+  bool leaf = false;         // it gave entries
   const auto close = [&] {
     if (!missing) missing = model::first_missing(references, needed);
     if (leaf) leaves_.insert_or_assign(here, std::move(needed));

@@ -19,13 +19,55 @@ class StoppingSource final : public source::Source {
     return inner_.next(item, {});
   }
   Result<void> complete(source::Item& item) override { return inner_.complete(item); }
-  Result<std::unique_ptr<source::Content>> open(const source::Item& item) override { return inner_.open(item); }
+  Result<std::unique_ptr<source::Content>> open(const source::Item& item) override {
+    return inner_.open(item);
+  }
 
  private:
   source::Source& inner_;
   const std::size_t stop_at_;
   std::stop_source& stop_;
   std::size_t given_ = 0;
+};
+
+class InterposedStorage final : public storage::Storage {
+ public:
+  InterposedStorage(std::unique_ptr<Storage> inner, Interposer before)
+      : inner_(std::move(inner)), before_(std::move(before)) {}
+  std::string describe() const override { return inner_->describe(); }
+  Result<void> put(const std::string& name, Bytes bytes, std::stop_token stop) override {
+    before_("put " + name);
+    return inner_->put(name, bytes, stop);
+  }
+  Result<std::unique_ptr<storage::Spool>> spool() override { return inner_->spool(); }
+  Result<void> put(const std::string& name, storage::Spool& spool, std::stop_token stop) override {
+    before_("put " + name);
+    return inner_->put(name, spool, stop);
+  }
+  Result<void> barrier(std::stop_token stop) override {
+    before_("barrier");
+    return inner_->barrier(stop);
+  }
+  Result<Buffer> get(const std::string& name, storage::ByteRange range, std::stop_token stop) override {
+    before_("get " + name);
+    return inner_->get(name, range, stop);
+  }
+  Result<storage::ObjectInfo> stat(const std::string& name, std::stop_token stop) override {
+    before_("stat " + name);
+    return inner_->stat(name, stop);
+  }
+  Result<void> list(std::string_view prefix, const storage::Visit& visit, std::stop_token stop) override {
+    before_(fmt::format("list {}", prefix));
+    return inner_->list(prefix, visit, stop);
+  }
+  Result<void> remove(const std::string& name, std::stop_token stop) override {
+    before_("remove " + name);
+    return inner_->remove(name, stop);
+  }
+
+ private:
+  const std::unique_ptr<Storage> inner_;
+  const Interposer before_;
 };
 
 source::MemorySource source_of(const Files& files) {
@@ -88,13 +130,15 @@ std::vector<std::string> World::names(std::string_view prefix) const {
 Machine::Machine(World& shared, std::unique_ptr<repo::Repository> opened, const std::string& cache)
     : world(shared), repository(std::move(opened)), local(repo::LocalState::open(cache, *repository)) {}
 
-Result<flow::BackupReport> Machine::back_up(const Files& files, const std::string& tag, std::stop_token stop) {
+Result<flow::BackupReport> Machine::back_up(const Files& files, const std::string& tag,
+                                            std::stop_token stop) {
   source::MemorySource source = source_of(files);
   flow::SilentObserver silent;
   return flow::backup(source, *repository, *local, spec_of(machine, tag), silent, stop);
 }
 
-Result<flow::BackupReport> Machine::back_up_partly(const Files& files, const std::string& tag, std::size_t stop_at) {
+Result<flow::BackupReport> Machine::back_up_partly(const Files& files, const std::string& tag,
+                                                   std::size_t stop_at) {
   source::MemorySource source = source_of(files);
   std::stop_source stop;
   StoppingSource stopping(source, stop_at, stop);
@@ -138,6 +182,10 @@ Result<std::map<std::string, Files>> Machine::restore_all() {
     out.emplace(snapshot->tags.at(0), std::move(files));
   }
   return out;
+}
+
+std::unique_ptr<storage::Storage> interpose(std::unique_ptr<storage::Storage> inner, Interposer before) {
+  return std::make_unique<InterposedStorage>(std::move(inner), std::move(before));
 }
 
 flow::PruneOptions thorough() {

@@ -1,5 +1,5 @@
-// What the suites of garbage collection share: a repository in memory, backups of a few files given as values, restores as
-// values, and prunes.
+// What the suites of garbage collection share: a repository in memory, backups of a few files given as
+// values, restores as values, and prunes.
 #pragma once
 
 #include "flow/backup.h"
@@ -47,6 +47,10 @@ struct Machine {
   std::unique_ptr<repo::LocalState> local;
   std::string machine = "host";
 };
+
+// Called with "put NAME", "get NAME", … before each call of a store is performed.
+using Interposer = std::function<void(std::string_view call)>;
+std::unique_ptr<storage::Storage> interpose(std::unique_ptr<storage::Storage> inner, Interposer before);
 
 // Nothing waits, everything unfinished is aborted, every dead byte goes.
 flow::PruneOptions thorough();

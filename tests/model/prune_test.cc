@@ -1,6 +1,6 @@
 // Prune, step by step: what it plans, what it leaves, what it refuses.
-#include "flow/maintain.h"
 #include "flow/prune.h"
+#include "flow/maintain.h"
 #include "repo/transaction.h"
 #include "tests/model/gc_world.h"
 #include "tests/support/scratch_dir.h"
@@ -88,7 +88,8 @@ TEST_F(PruneTest, CopiesAgainOutOfACopy) {
     while (files.size() > left) files.erase(std::next(files.begin(), static_cast<long>(files.size() / 2)));
     const std::string tag = std::to_string(left);
     const auto next = backed_up(files, tag);
-    forget(last, expected.begin()->first == tag ? std::next(expected.begin())->first : expected.begin()->first);
+    forget(last,
+           expected.begin()->first == tag ? std::next(expected.begin())->first : expected.begin()->first);
     EXPECT_GE(here.prune(thorough()).value().relocated_packs, 1u);
     expect_all_there();
     last = next;
@@ -107,7 +108,8 @@ TEST_F(PruneTest, LeavesALittleUnusedByDefault) {
   const auto report = here.prune(options).value();
   EXPECT_EQ(report.bytes_copied, 0u);
   EXPECT_GT(report.plan.bytes_unused, 0u);
-  EXPECT_LE(static_cast<double>(report.plan.bytes_unused), 0.05 * static_cast<double>(report.plan.bytes_live));
+  EXPECT_LE(static_cast<double>(report.plan.bytes_unused),
+            0.05 * static_cast<double>(report.plan.bytes_live));
   expect_all_there();
 }
 
@@ -132,7 +134,13 @@ TEST_F(PruneTest, AbortsWhatBeganLongAgoAndRemovesIt) {
   {
     repo::ChunkWriter chunks(*crashed, false);
     const std::string data = noise(9, kLarge);
-    chunks.put({{}, model::ChunkType::data, repo::Codec::raw, static_cast<std::uint32_t>(data.size()), as_bytes(data)}, {})
+    chunks
+        .put({{},
+              model::ChunkType::data,
+              repo::Codec::raw,
+              static_cast<std::uint32_t>(data.size()),
+              as_bytes(data)},
+             {})
         .value();
     chunks.finish({}).value();
   }
@@ -155,7 +163,13 @@ TEST_F(PruneTest, RemovesPacksOfNobody) {
   auto lost = repo::Transaction::open(*here.repository, *here.local, {}, {}).value();
   repo::ChunkWriter chunks(*lost, false);
   const std::string data = noise(9, kLarge);
-  chunks.put({{}, model::ChunkType::data, repo::Codec::raw, static_cast<std::uint32_t>(data.size()), as_bytes(data)}, {})
+  chunks
+      .put({{},
+            model::ChunkType::data,
+            repo::Codec::raw,
+            static_cast<std::uint32_t>(data.size()),
+            as_bytes(data)},
+           {})
       .value();
   chunks.finish({}).value();
   world.plain->remove(repo::transaction_name(lost->id(), "open"), {}).value();
@@ -226,9 +240,9 @@ TEST_F(PruneTest, RefusesWhileAnythingNeededIsUnreadable) {
   forget(first, "one");
   flow::forget(*here.repository, {backed_up({{"c", "c"}}, "three")}, {}).value();
   expected.erase("three");
-  const std::vector<std::string> vital = {
-      repo::transaction_name(second, "fate"), repo::transaction_name(second, "refs"),
-      repo::transaction_name(first, "man"), repo::log_name(0)};
+  const std::vector<std::string> vital = {repo::transaction_name(second, "fate"),
+                                          repo::transaction_name(second, "refs"),
+                                          repo::transaction_name(first, "man"), repo::log_name(0)};
   for (const std::string& name : vital) {
     const auto good = world.content->objects.at(name);
     for (const bool removed : {false, true}) {

@@ -1,7 +1,9 @@
-// Whole histories of several clients on one store, step by step, seed by seed: backups, checkpoints, forgetting and taking it back,
-// prunes, restores, and clients that die at any operation. After each, every snapshot that counts must come back byte for byte, and
-// a last prune must leave nothing that isn't needed. One seed is one history.
-//   HOLDFAST_GC_SEEDS=<count>  how many (300)      HOLDFAST_GC_SEED=<n>  only that one, with what the clients did
+// Whole histories of several clients on one store, step by step, seed by seed: backups, checkpoints,
+// forgetting and taking it back, prunes, restores, and clients that die at any operation. After each, every
+// snapshot that counts must come back byte for byte, and a last prune must leave nothing that isn't needed.
+// One seed is one history.
+//   HOLDFAST_GC_SEEDS=<count>  how many (300)      HOLDFAST_GC_SEED=<n>  only that one, with what the clients
+//   did
 #include "flow/maintain.h"
 #include "flow/prune.h"
 #include "tests/model/gc_world.h"
@@ -15,10 +17,11 @@ using model::TransactionId;
 
 // What the clients did, and what must be true for it.
 struct Oracle {
-  std::mutex mutex;  // guards all
-  std::map<std::string, Files> contents;            // by tag, from before the backup begins
-  std::map<TransactionId, std::string> reported;    // snapshots reported as done
-  std::set<TransactionId> ever_forgotten;           // somebody tried to
+  std::mutex mutex;                                  // guards all
+  std::map<std::string, Files> contents;             // by tag, from before the backup begins
+  std::map<TransactionId, std::string> reported;     // snapshots reported as done
+  std::map<TransactionId, std::string> checkpoints;  // of runs that were stopped
+  std::set<TransactionId> ever_forgotten;            // somebody tried to
   std::vector<std::string> story;
   std::vector<std::string> wrong;
 
@@ -56,12 +59,28 @@ class Actor {
   void run(std::uint64_t actions) {
     for (std::uint64_t i = 0; i < actions; ++i) {
       switch (up_to(random_, 10)) {
-        case 0: case 1: case 2: back_up(); break;
-        case 3: back_up_partly(); break;
-        case 4: case 5: forget(); break;
-        case 6: unforget(); break;
-        case 7: case 8: prune(); break;
-        default: check(); break;
+        case 0:
+        case 1:
+        case 2:
+          back_up();
+          break;
+        case 3:
+          back_up_partly();
+          break;
+        case 4:
+        case 5:
+          forget();
+          break;
+        case 6:
+          unforget();
+          break;
+        case 7:
+        case 8:
+          prune();
+          break;
+        default:
+          check();
+          break;
       }
     }
   }
@@ -108,7 +127,15 @@ class Actor {
 
   void back_up_partly() {
     const auto [tag, files] = begin();
-    expect(machine_.back_up_partly(files, tag, up_to(random_, 5)), "checkpoint " + tag, {Errc::conflict});
+    const auto report = machine_.back_up_partly(files, tag, up_to(random_, 5));
+    expect(report, "checkpoint " + tag, {Errc::conflict});
+    if (report.ok() || report.error().kind() != Errc::stopped) return;
+    const auto history = machine_.repository->history({});
+    if (!history.ok()) return;
+    const std::lock_guard lock(oracle_.mutex);
+    for (const repo::Snapshot& commit : history.value().commits) {
+      if (commit.tags.at(0) == tag) oracle_.checkpoints[commit.commit.transaction] = tag;
+    }
   }
 
   // Some snapshot that is, or is not, forgotten.
@@ -128,7 +155,8 @@ class Actor {
     if (!expect(history, "list", {})) return;
     const auto id = pick(history.value(), true);
     if (id) {
-      expect(flow::unforget(*machine_.repository, {*id}, {}), "unforget " + repo::text(*id), {Errc::not_found});
+      expect(flow::unforget(*machine_.repository, {*id}, {}), "unforget " + repo::text(*id),
+             {Errc::not_found});
     }
   }
 
@@ -155,7 +183,8 @@ class Actor {
     oracle_.tell(number_, what + ": " + (result.ok() ? "ok" : result.error().text()));
     if (result.ok()) return true;
     const Errc kind = result.error().kind();
-    const bool excused = kind == Errc::stopped || std::find(allowed.begin(), allowed.end(), kind) != allowed.end();
+    const bool excused =
+        kind == Errc::stopped || std::find(allowed.begin(), allowed.end(), kind) != allowed.end();
     if (!excused) oracle_.fail(number_, what + ": " + result.error().text());
     return false;
   }
@@ -166,11 +195,26 @@ class Actor {
   std::mt19937_64 random_;
 };
 
+// A checkpoint stays, with all that its part of the tree needs, until it is abandoned.
+void judge_checkpoints(Oracle& oracle, Machine& machine, const repo::History& history) {
+  for (const auto& [id, tag] : oracle.checkpoints) {
+    if (history.log.abandoned.contains(id)) continue;
+    const repo::Snapshot* commit = history.find(id);
+    if (commit == nullptr) {
+      oracle.fail(99, "checkpoint " + tag + " is gone");
+      continue;
+    }
+    const auto files = machine.restore(*commit, history.log);
+    if (!files.ok()) oracle.fail(99, fmt::format("checkpoint {}: {}", tag, files.error().text()));
+  }
+}
+
 // What must hold when everybody has come to his end.
 void judge(Oracle& oracle, Machine& machine) {
   const auto history = machine.repository->history({});
   if (!history.ok()) return oracle.fail(99, history.error().text());
   for (const std::string& why : history.value().unreadable) oracle.fail(99, why);
+  judge_checkpoints(oracle, machine, history.value());
   const std::set<TransactionId>& forgotten = history.value().log.forgotten;
   for (const auto& [id, tag] : oracle.reported) {
     if (forgotten.contains(id)) {
@@ -234,7 +278,8 @@ std::vector<std::string> simulate(std::uint64_t seed, const std::string& cache, 
     });
   }
   const unsigned stay = std::array{0u, 16u, 28u, 31u}[up_to(random, 4)];
-  const Trace trace = run_stepped(seed, [&] { return storage::open_memory(world.content); }, actors, kills, stay);
+  const Trace trace = run_stepped(
+      seed, [&] { return storage::open_memory(world.content); }, actors, kills, stay);
   Machine machine(world, world.open(), "");
   judge(oracle, machine);
   clean_up(oracle, machine);

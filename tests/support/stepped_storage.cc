@@ -25,7 +25,8 @@ void Stepper::pick() {
     if (!seats_[i].waiting.empty()) ready.push_back(i);
   }
   if (ready.empty()) return;
-  const bool stay = stay_ > 0 && random_() % 32 < stay_ && std::find(ready.begin(), ready.end(), last_) != ready.end();
+  const bool stay =
+      stay_ > 0 && random_() % 32 < stay_ && std::find(ready.begin(), ready.end(), last_) != ready.end();
   if (!stay) last_ = ready[random_() % ready.size()];
   Seat& seat = seats_[last_];
   turn_ = seat.waiting.front();

@@ -28,8 +28,8 @@ using Trace = std::vector<std::string>;
 
 using Client = std::function<void(storage::Storage& store)>;
 
-// Runs all clients to their ends, each on its own handle of the store. Of 32 calls, about `stay` are followed by another of the
-// same client: some races need one that sleeps through all that another does.
+// Runs all clients to their ends, each on its own handle of the store. Of 32 calls, about `stay` are followed
+// by another of the same client: some races need one that sleeps through all that another does.
 Trace run_stepped(std::uint64_t seed, const std::function<std::unique_ptr<storage::Storage>()>& open,
                   const std::vector<Client>& clients, const std::vector<Kill>& kills = {}, unsigned stay = 0);
 
