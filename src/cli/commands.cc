@@ -22,12 +22,43 @@ void declare(Syntax& syntax, GlobalOptions& options) {
 
 namespace {
 
+// In the order of --help.
 std::vector<Command> build() {
   return {
       make_command<InitOptions>({"init"}, "Make a new repository", "", &declare, &run),
-      make_command<BackupOptions>({"backup", "create"}, "Back up files, folders or a stream", "", &declare, &run),
+      make_command<BackupOptions>({"backup", "create"}, "Back up files, folders or a stream",
+          "Every snapshot is complete and restores alone; --full, --incremental and --differential "
+          "only choose how changes are found. Patterns are those of .gitignore: the last one that "
+          "matches decides, ! takes back, a trailing / means folders. Files named .holdfastignore "
+          "hold patterns for the folder they lie in.", &declare, &run),
       make_command<SnapshotsOptions>({"snapshots", "list"}, "List snapshots", "", &declare, &run),
       make_command<LsOptions>({"ls"}, "List what is in a snapshot", "", &declare, &run),
+      make_command<FindOptions>({"find"}, "Look for files in snapshots", "", &declare, &run),
+      make_command<DiffOptions>({"diff"}, "Tell what differs between two snapshots",
+          "Marks: + added, - removed, M content changed, U metadata changed, T type changed.", &declare, &run),
+      make_command<DumpOptions>({"dump"}, "Write a file, or a folder as a tar archive, to the standard output",
+          "", &declare, &run),
+      make_command<RestoreOptions>({"restore", "extract"}, "Restore a snapshot or a part of it",
+          "", &declare, &run),
+      make_command<ForgetOptions>({"forget"}, "Drop snapshots by a policy or by name",
+          "The rules are ORed: a snapshot stays if any keeps it. Nothing is deleted before a prune;"
+          " until then undelete brings a snapshot back.", &declare, &run),
+      make_command<UndeleteOptions>({"undelete"}, "Bring forgotten snapshots back, until a prune has removed them",
+          "", &declare, &run),
+      make_command<PruneOptions>({"prune", "compact", "gc"}, "Remove what no snapshot needs any more",
+          "Backups may run meanwhile, and an interrupted prune is taken up by the next one.", &declare, &run),
+      make_command<CheckOptions>({"check", "verify"}, "Prove that the repository holds what it promises",
+          "Exit code 13 means damage, 16 that something could not be reached.", &declare, &run),
+      make_command<CopyOptions>({"copy"}, "Copy snapshots from another repository into this one",
+          "", &declare, &run),
+      make_command<TagOptions>({"tag"}, "Change the tags of snapshots", "", &declare, &run),
+      make_command<KeyOptions>({"key"}, "List, add, remove or change passwords", "", &declare, &run),
+      make_command<StatsOptions>({"stats"}, "Tell how much is in snapshots", "", &declare, &run),
+      make_command<CatOptions>({"cat"}, "Show an object of the repository as JSON", "", &declare, &run),
+      make_command<VersionOptions>({"version"}, "Tell the version", "", &declare, &run),
+      make_command<CompletionOptions>({"completion"}, "Write a completion script for a shell",
+          "For bash: holdfast completion bash > /etc/bash_completion.d/holdfast", &declare, &run),
+      make_command<ManOptions>({"man"}, "Write the man pages into a folder", "", &declare, &run),
   };
 }
 

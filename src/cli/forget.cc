@@ -2,9 +2,13 @@
 
 #include <fmt/core.h>
 
+#include <array>
+
 #include "cli/commands.h"
 #include "cli/snapshot_view.h"
+#include "cli/prune_run.h"
 #include "cli/wire.h"
+#include "flow/maintain.h"
 
 namespace holdfast::cli {
 
@@ -33,6 +37,7 @@ void declare(Syntax& syntax, ForgetOptions& options) {
   syntax.flag("--allow-remove-last-good", &options.allow_remove_last_good,
               "even the last complete snapshot of a group may go");
   syntax.flag("-c,--compact", &options.compact, "shorter tables");
+  syntax.flag("--prune", &options.prune, "then remove what nobody needs any more, as prune does");
   syntax.flag("--undo", &options.undo, "bring the SNAPSHOTs back, as undelete does");
   syntax.flag("-n,--dry-run", &options.dry_run, "only say what would be done");
 }
@@ -146,8 +151,14 @@ void show(Context& context, const flow::ForgetPlan& plan, const flow::ForgetSpec
 Result<int> bring_back(Context& context, const Words& ids, bool dry_run) {
   if (ids.empty()) return Error(Errc::usage, "which snapshots to bring back?");
   const Session session = TRY(open_session(context));
-  const auto found = TRY(flow::unforget(*session.repository, ids, dry_run, context.stop));
-  for (const std::string& id : found) {
+  repo::History history = TRY(session.repository->history(context.stop));
+  const flow::SnapshotList list = flow::SnapshotList::forgotten(std::move(history));
+  const auto picked = TRY_AS(list.pick_all(ids, {}), "among the forgotten");
+  std::vector<model::TransactionId> transactions;
+  for (const repo::Snapshot* snapshot : picked) transactions.push_back(snapshot->commit.transaction);
+  if (!dry_run) TRY(flow::unforget(*session.repository, transactions, context.stop));
+  for (const repo::Snapshot* snapshot : picked) {
+    const std::string& id = snapshot->id;
     if (context.global.json) {
       context.out.line(JsonObject().add("message_type", "undeleted").add("snapshot", id).text());
     } else if (!context.global.quiet) {
@@ -170,6 +181,10 @@ Result<int> run(Context& context, const ForgetOptions& options) {
   const Session session = TRY(open_session(context));
   const flow::ForgetPlan plan = TRY(flow::forget(*session.repository, spec, context.stop));
   show(context, plan, spec, options.compact);
+  if (options.prune && !plan.remove.empty()) {
+    const int code = TRY(run_prune(context, *session.repository, {}, options.dry_run));
+    if (code != 0) return code;
+  }
   return warn_unreadable(context, plan.snapshots.history());
 }
 

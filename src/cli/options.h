@@ -134,15 +134,18 @@ struct UndeleteOptions {
 };
 
 struct PruneOptions {
-  bool dry_run = false;
   std::string max_unused;
-  std::string max_repack_size;
-  bool now = false;
+  bool dead_packs_only = false;
+  std::string abort_after;
+  std::optional<std::uint64_t> wait_s;
+  bool dry_run = false;
 };
 
 struct CheckOptions {
+  bool quick = false;
   bool read_data = false;
   std::string read_data_subset;
+  bool without_key = false;
 };
 
 struct CopyOptions {

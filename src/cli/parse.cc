@@ -194,7 +194,14 @@ Result<Invocation> parse(const std::vector<std::string>& words) {
       if (choice.command == invocation.command && parsed.ok()) parsed = choice.level->store(given.more);
     }
   }
-  if (!parsed.ok()) return std::move(parsed).error().hint(fmt::format("see `holdfast {}--help`", about));
+  if (!parsed.ok()) {
+    // What borg calls prune is restic's forget, and ours.
+    const bool means_forget = about == "prune " && std::any_of(words.begin(), words.end(), [](const std::string& word) {
+                                return word.starts_with("--keep-");
+                              });
+    return std::move(parsed).error().hint(means_forget ? "rules of what to keep belong to `holdfast forget`"
+                                                       : fmt::format("see `holdfast {}--help`", about));
+  }
   return invocation;
 }
 

@@ -11,6 +11,8 @@ namespace {
 // Entries that may wait for content before them; about 300 bytes each.
 constexpr std::size_t kPendingMax = 32 * 1024;
 constexpr std::size_t kPendingJobsMax = 32;
+// Large files with several names whose content is remembered for the names to come.
+constexpr std::size_t kLinkedMax = 256;
 // A file whose ctime is not at least this long before the last run began may have changed unseen during it.
 constexpr std::int64_t kRacySeconds = 2;
 
@@ -214,6 +216,15 @@ Result<void> Archive::queue_large(source::Item& item, Pending pending, const rep
     if (at != old_pages_.end()) before = PageFile::open(context_.local, path, at->second);
   }
   std::vector<std::shared_ptr<Job>> jobs;
+  if (item.entry.link_group != 0) {
+    // Another name of a file that is being stored: the same content.
+    const auto same = linked_.find(item.entry.link_group);
+    if (same != linked_.end() && same->second.front()->range->item.stamp == item.stamp) {
+      pending.ranges = same->second;
+      pending.shares_jobs = true;
+      return enqueue(std::move(pending));
+    }
+  }
   for (std::uint64_t from = 0; from < size; from += kRangeBytes) {
     auto job = std::make_shared<Job>();
     Range& range = job->range.emplace();
@@ -229,6 +240,10 @@ Result<void> Archive::queue_large(source::Item& item, Pending pending, const rep
     jobs.push_back(job);
     ++pending_jobs_;
     TRY(context_.pipeline.submit(job));
+  }
+  if (item.entry.link_group != 0) {
+    if (linked_.size() >= kLinkedMax) linked_.clear();
+    linked_[item.entry.link_group] = jobs;
   }
   pending.ranges = std::move(jobs);
   return enqueue(std::move(pending));
@@ -260,7 +275,7 @@ Result<void> Archive::drain(std::size_t left_max) {
     pending_.pop_front();
     // Other entries lie between the members of a bundle; its job is done with once the last of them has gone.
     const bool last_of_bundle = ready.bundle != nullptr && ready.member + 1 == ready.bundle->members.size();
-    pending_jobs_ -= ready.ranges.size() + (last_of_bundle ? 1 : 0);
+    pending_jobs_ -= (ready.shares_jobs ? 0 : ready.ranges.size()) + (last_of_bundle ? 1 : 0);
     TRY(emit(std::move(ready)));
   }
   return {};
@@ -363,6 +378,11 @@ Result<void> Archive::append_rest_of_previous() {
     Pending pending;
     pending.provenance = {context_.previous.leaf(), old->base, true};
     pending.known = true;
+    // What may have changed unseen during the run that stored it must be read again by the next one too.
+    if (!(old->stamp.ctime < racy_from_)) {
+      old->stamp = {};
+      pending.provenance.unchanged = false;
+    }
     pending.stamp = old->stamp;
     pending.entry = std::move(old->entry);
     context_.previous.pop();

@@ -47,7 +47,8 @@ class Archive {
     std::shared_ptr<Job> bundle;
     std::size_t member = 0;
     std::vector<std::shared_ptr<Job>> ranges;
-    bool known = false;  // the previous tree has this path
+    bool shares_jobs = false;  // the ranges are another name's
+    bool known = false;        // the previous tree has this path
   };
   struct RootCount {
     std::string path;
@@ -86,6 +87,7 @@ class Archive {
   std::map<std::uint64_t, model::TransactionId> old_pages_;
   std::vector<std::pair<std::uint64_t, model::TransactionId>> pages_;
   std::vector<RootCount> roots_;
+  std::map<std::uint64_t, std::vector<std::shared_ptr<Job>>> linked_;  // by link group
 };
 
 }  // namespace holdfast::flow

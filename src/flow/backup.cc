@@ -96,60 +96,77 @@ void remember(const Archive& archive, const Previous& previous, const repo::Tree
   }
 }
 
-// A checkpoint of an earlier run has done its work once a snapshot was built upon it.
-void release_checkpoint(const repo::Repository& repository, const repo::Snapshot* parent, repo::LogState log,
-                        Observer& observer) {
-  if (parent == nullptr || parent->commit.kind != model::CommitKind::checkpoint || !repository.secrets().log) return;
-  const auto appended = repository.log().append(log, repo::Abandon{parent->commit.transaction}, repository.now(),
-                                                repository.random(), {});
-  if (!appended.ok()) observer.note("the checkpoint of the interrupted run stays: " + appended.error().text());
+// Checkpoints of interrupted runs have done their work once there is a snapshot of the same source.
+void release_checkpoints(const repo::Repository& repository, const repo::History& history, const repo::Snapshot& done,
+                         repo::LogState log, Observer& observer) {
+  if (!repository.secrets().log) return;
+  for (const repo::Snapshot& old : history.commits) {
+    const bool ours = old.commit.kind == model::CommitKind::checkpoint && old.commit.host == done.commit.host &&
+                      old.commit.paths == done.commit.paths && !log.abandoned.contains(old.commit.transaction);
+    if (!ours) continue;
+    const auto appended = repository.log().append(log, repo::Abandon{old.commit.transaction}, repository.now(),
+                                                  repository.random(), {});
+    if (!appended.ok()) observer.note("the checkpoint of an interrupted run stays: " + appended.error().text());
+  }
 }
 
-}  // namespace
-
-Result<BackupReport> backup(source::Source& source, const repo::Repository& repository, repo::LocalState& local,
-                            const BackupSpec& spec, Observer& observer, std::stop_token stop) {
+// Everything between open and commit. Its transaction is undecided where this fails.
+Result<BackupReport> store_snapshot(source::Source& source, repo::Transaction& transaction, repo::LocalState& local,
+                                    const repo::History& history, const BackupSpec& spec, Observer& observer,
+                                    std::stop_token stop) {
+  const repo::Repository& repository = transaction.repository();
   const model::Time start = repository.now();
-  const repo::History history = TRY(repository.history(stop));
-  auto transaction = TRY(spec.dry_run
-                             ? repo::Transaction::rehearse(repository, local, stop)
-                             : repo::Transaction::open(repository, local, repository.random().array<16>(), stop));
-  // From here on nothing that the transaction's view of the log lets it use can be deleted under it.
   const std::string file = series(local, spec);
-  Previous previous = TRY(Previous::open(built_upon(file, spec), *transaction, local, history, stop));
+  Previous previous = TRY(Previous::open(built_upon(file, spec), transaction, local, history, stop));
 
   BackupReport report;
   StoreCounters counters;
   model::References references;
   const chunk::GearTable gear = repository.gear_table();
-  Deduplicator known(*transaction, local, history);
-  const StoreContext store{source, *transaction, known, gear, spec.compression, spec.dry_run, counters};
-  Pipeline pipeline(worker_count(spec), store, {});
-  repo::ChunkWriter metadata(*transaction, true);
+  Deduplicator known(transaction, local, history);
+  Pipeline pipeline(worker_count(spec), {source, transaction, known, gear, spec.compression, spec.dry_run, counters}, {});
+  repo::ChunkWriter metadata(transaction, true);
   repo::LocalTreeWriter memory(spec.dry_run ? "" : file, local.key(), repository.random());
   repo::TreeWriter tree(repository, metadata, references, memory, previous.summary().nodes);
-  Archive archive({source, *transaction, local, previous, pipeline, tree, spec, observer, counters, report});
+  Archive archive({source, transaction, local, previous, pipeline, tree, spec, observer, counters, report});
 
   const bool finished = TRY(archive.run(stop));
   TRY(pipeline.finish());
   if (finished) TRY(guard_against_loss(archive, spec));
   const model::Root root = TRY(tree.finish({}));
   add_up(report, counters, tree);
-  if (spec.dry_run || (finished && spec.skip_if_unchanged && previous.snapshot() != nullptr && !archive.changed_anything())) {
-    if (const auto ended = transaction->abort("nothing changed", {}); !ended.ok()) observer.note(ended.error().text());
-    return report;
-  }
+  const bool unchanged = finished && previous.snapshot() != nullptr && !archive.changed_anything();
+  if (spec.dry_run || (spec.skip_if_unchanged && unchanged)) return report;
   TRY(metadata.finish({}));
   // Every chunk is in a pack; the commit makes them durable, then makes them a snapshot.
   model::Commit commit = describe(spec, report, root, previous.snapshot(), start, repository.now());
   if (!finished) commit.kind = model::CommitKind::checkpoint;
   const model::Commit* before = previous.snapshot() == nullptr ? nullptr : &previous.snapshot()->commit;
-  report.snapshot = TRY(transaction->commit(std::move(commit), references, before, {}));
+  report.snapshot = TRY(transaction.commit(std::move(commit), references, before, {}));
 
   known.committed({});
   remember(archive, previous, tree, *report.snapshot, file, local, memory, start);
   if (!finished) return Error(Errc::stopped, "stopped; what was read so far is kept for the next run");
-  release_checkpoint(repository, previous.snapshot(), transaction->log(), observer);
+  release_checkpoints(repository, history, *report.snapshot, transaction.log(), observer);
+  return report;
+}
+
+}  // namespace
+
+Result<BackupReport> backup(source::Source& source, const repo::Repository& repository, repo::LocalState& local,
+                            const BackupSpec& spec, Observer& observer, std::stop_token stop) {
+  const repo::History history = TRY(repository.history(stop));
+  auto opened = spec.dry_run ? repo::Transaction::rehearse(repository, local, stop)
+                             : repo::Transaction::open(repository, local, repository.random().array<16>(), stop);
+  auto transaction = TRY(std::move(opened));
+  // From here on nothing that the transaction's view of the log lets it use can be deleted under it.
+  auto report = store_snapshot(source, *transaction, local, history, spec, observer, stop);
+  const bool committed = report.ok() ? report.value().snapshot.has_value() : report.error().kind() == Errc::stopped;
+  if (!committed) {
+    // So that no collector has to wait for it. If this fails too, one will decide it later.
+    const auto ended = transaction->abort(report.ok() ? "nothing to store" : report.error().message(), {});
+    if (!ended.ok() && ended.error().kind() != Errc::exists) observer.note(ended.error().text());
+  }
   return report;
 }
 

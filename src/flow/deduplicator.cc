@@ -13,7 +13,9 @@ constexpr std::uint32_t kIndexRunRecords = 128 * 1024;
 }  // namespace
 
 Deduplicator::Deduplicator(repo::Transaction& transaction, const repo::LocalState& local, const repo::History& history)
-    : transaction_(transaction), local_(local), history_(history) {}
+    : transaction_(transaction), local_(local), history_(history) {
+  for (const repo::Snapshot& snapshot : history.commits) committed_.insert(snapshot.commit.transaction);
+}
 
 // Opens the index and adds what other writers committed since.
 void Deduplicator::open_index() {
@@ -50,6 +52,8 @@ std::optional<Place> Deduplicator::find(const model::ShortId& key) {
   if (index_ == nullptr) return std::nullopt;
   const auto record = index_->find(key);
   if (!record || !transaction_.log().usable(record->address)) return std::nullopt;
+  // The cache may remember more than the store has, if that was put back to an earlier state.
+  if (!committed_.contains(record->address.pack.transaction)) return std::nullopt;
   return Place{record->address, record->offset, record->length};
 }
 

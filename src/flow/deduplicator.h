@@ -6,6 +6,7 @@
 #include <array>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "repo/index.h"
@@ -50,6 +51,7 @@ class Deduplicator {
   repo::Transaction& transaction_;
   const repo::LocalState& local_;
   const repo::History& history_;
+  std::set<model::TransactionId> committed_;
   std::array<Shard, 16> shards_;
   std::once_flag opened_;
   std::unique_ptr<repo::Index> index_;

@@ -1,7 +1,5 @@
 #include "flow/forget.h"
 
-#include <fmt/core.h>
-
 namespace holdfast::flow {
 
 namespace {
@@ -70,45 +68,6 @@ Result<ForgetPlan> forget_once(const repo::Repository& repository, const ForgetS
   return plan;
 }
 
-// Rule A3 of decision 2: nothing of the snapshot may be deleted. Condemned is no obstacle.
-Result<void> check_whole(const repo::Repository& repository, const repo::History& history,
-                         const repo::Snapshot& snapshot, std::stop_token stop) {
-  const auto lost = [&] {
-    return Error(Errc::not_found, fmt::format("snapshot {} can't come back: prune has deleted parts of it",
-                                              short_id(snapshot)));
-  };
-  const auto retired = [&](const model::TransactionId& id) {
-    return history.log.deleted.contains({id, repo::kOwnObjects});
-  };
-  for (const model::PagePointer& page : snapshot.commit.pages) {
-    if (retired(page.owner)) return lost();
-  }
-  const model::References references = TRY(repository.read_references(snapshot.commit, stop));
-  for (const auto& [pack, slots] : references) {
-    const auto deleted = history.log.deleted.find(pack);
-    if (retired(pack.transaction) || (deleted != history.log.deleted.end() && !deleted->second.kept.contains(slots))) {
-      return lost();
-    }
-  }
-  return {};
-}
-
-Result<std::vector<std::string>> unforget_once(const repo::Repository& repository, const std::vector<std::string>& ids,
-                                               bool dry_run, std::stop_token stop) {
-  repo::History history = TRY(repository.history(stop));
-  const SnapshotList list = SnapshotList::forgotten(std::move(history));
-  const auto picked = TRY_AS(list.pick_all(ids, {}), "among the forgotten");
-  repo::Unforget entry;
-  std::vector<std::string> found;
-  for (const repo::Snapshot* snapshot : picked) {
-    TRY(check_whole(repository, list.history(), *snapshot, stop));
-    entry.transactions.push_back(snapshot->commit.transaction);
-    found.push_back(snapshot->id);
-  }
-  if (!found.empty() && !dry_run) TRY(append(repository, list.history(), entry, stop));
-  return found;
-}
-
 std::vector<std::string> retagged(std::vector<std::string> tags, const TagSpec& spec) {
   if (spec.set) return *spec.set;
   for (const std::string& tag : spec.add) {
@@ -136,11 +95,6 @@ Result<bool> tag_once(const repo::Repository& repository, const model::Transacti
 Result<ForgetPlan> forget(const repo::Repository& repository, const ForgetSpec& spec, std::stop_token stop) {
   TRY(check_intent(spec));
   return with_retry([&] { return forget_once(repository, spec, stop); });
-}
-
-Result<std::vector<std::string>> unforget(const repo::Repository& repository, const std::vector<std::string>& ids,
-                                          bool dry_run, std::stop_token stop) {
-  return with_retry([&] { return unforget_once(repository, ids, dry_run, stop); });
 }
 
 Result<std::uint64_t> tag(const repo::Repository& repository, const TagSpec& spec, std::stop_token stop) {

@@ -1,5 +1,5 @@
 // The story of forgetting: which snapshots a policy or an operator drops, as a plan that can be shown; then one entry in the
-// log. Nothing is deleted: until a prune has, undelete brings a snapshot back. And tags, which are log entries too.
+// log. Nothing is deleted: until a prune has, unforget (maintain.h) brings a snapshot back. And tags, log entries too.
 // Everything is appended on the view by which it was decided; where somebody else was faster it is decided again.
 #pragma once
 
@@ -29,10 +29,6 @@ struct ForgetPlan {
 // Errc::usage where neither ids nor a policy are given, guarded where the policy would remove everything unasked,
 // conflict where the log moved on too often.
 Result<ForgetPlan> forget(const repo::Repository& repository, const ForgetSpec& spec, std::stop_token stop);
-
-// Brings forgotten snapshots back; tells which. Errc::not_found where nothing forgotten has that id, or prune has taken it.
-Result<std::vector<std::string>> unforget(const repo::Repository& repository, const std::vector<std::string>& ids,
-                                          bool dry_run, std::stop_token stop);
 
 struct TagSpec {
   std::vector<std::string> ids;

@@ -67,14 +67,13 @@ std::string noise(std::uint64_t number, std::size_t size_bytes) {
 }
 
 World::World(std::uint64_t seed) : random(seed) {
-  const auto store = storage();
   repo::CreateOptions options;
   options.cost = {.passes = 1, .memory_kib = 8};
-  repo::Repository::create({*store, clock, random}, as_bytes(kPassword), options, {}).value();
+  repo::Repository::create({*plain, clock, random}, as_bytes(kPassword), options, {}).value();
 }
 
-std::unique_ptr<repo::Repository> World::open(storage::Storage& store) {
-  return repo::Repository::open({store, clock, random}, as_bytes(kPassword), {}).value();
+Result<std::unique_ptr<repo::Repository>> World::open(storage::Storage& store) {
+  return repo::Repository::open({store, clock, random}, as_bytes(kPassword), {});
 }
 
 std::vector<std::string> World::names(std::string_view prefix) const {
@@ -86,10 +85,8 @@ std::vector<std::string> World::names(std::string_view prefix) const {
   return out;
 }
 
-Machine::Machine(World& shared, std::unique_ptr<storage::Storage> handle, const std::string& cache)
-    : world(shared), store(std::move(handle)), repository(shared.open(*store)) {
-  local = repo::LocalState::open(cache, *repository);
-}
+Machine::Machine(World& shared, std::unique_ptr<repo::Repository> opened, const std::string& cache)
+    : world(shared), repository(std::move(opened)), local(repo::LocalState::open(cache, *repository)) {}
 
 Result<flow::BackupReport> Machine::back_up(const Files& files, const std::string& tag, std::stop_token stop) {
   source::MemorySource source = source_of(files);

@@ -18,18 +18,21 @@ std::string noise(std::uint64_t number, std::size_t size_bytes);
 // A repository's content, and whatever a client of it needs.
 struct World {
   explicit World(std::uint64_t seed);
-  std::unique_ptr<storage::Storage> storage() const { return storage::open_memory(content); }
-  std::unique_ptr<repo::Repository> open(storage::Storage& store);
+  // The store must outlive what is opened. Fails where the store does.
+  Result<std::unique_ptr<repo::Repository>> open(storage::Storage& store);
+  // On the store itself.
+  std::unique_ptr<repo::Repository> open() { return open(*plain).value(); }
   std::vector<std::string> names(std::string_view prefix) const;
 
   std::shared_ptr<storage::MemoryContent> content = std::make_shared<storage::MemoryContent>();
+  std::unique_ptr<storage::Storage> plain = storage::open_memory(content);
   FakeClock clock;
   SeededRandom random;
 };
 
-// One machine: a store, the repository opened on it, and local state in `cache`, "" for none.
+// One machine: the repository, and local state in `cache`, "" for none.
 struct Machine {
-  Machine(World& world, std::unique_ptr<storage::Storage> store, const std::string& cache);
+  Machine(World& world, std::unique_ptr<repo::Repository> repository, const std::string& cache);
 
   Result<flow::BackupReport> back_up(const Files& files, const std::string& tag, std::stop_token stop = {});
   // Stopped before the file `stop_at`, so that a checkpoint is committed.
@@ -40,7 +43,6 @@ struct Machine {
   Result<std::map<std::string, Files>> restore_all();
 
   World& world;
-  std::unique_ptr<storage::Storage> store;
   std::unique_ptr<repo::Repository> repository;
   std::unique_ptr<repo::LocalState> local;
   std::string machine = "host";

@@ -22,7 +22,7 @@ class PruneTest : public ::testing::Test {
     expected.erase(tag);
   }
   void expect_all_there() {
-    Machine other(world, world.storage(), "");
+    Machine other(world, world.open(), "");
     const auto restored = other.restore_all();
     ASSERT_TRUE(restored.ok()) << restored.error().text();
     EXPECT_TRUE(restored.value() == expected);
@@ -30,7 +30,7 @@ class PruneTest : public ::testing::Test {
 
   World world{1};
   ScratchDir cache;
-  Machine here{world, world.storage(), cache.path()};
+  Machine here{world, world.open(), cache.path()};
   std::map<std::string, Files> expected;
 };
 
@@ -158,7 +158,7 @@ TEST_F(PruneTest, RemovesPacksOfNobody) {
   chunks.put({{}, model::ChunkType::data, repo::Codec::raw, static_cast<std::uint32_t>(data.size()), as_bytes(data)}, {})
       .value();
   chunks.finish({}).value();
-  here.store->remove(repo::transaction_name(lost->id(), "open"), {}).value();
+  world.plain->remove(repo::transaction_name(lost->id(), "open"), {}).value();
   flow::PruneOptions options = thorough();
   options.abort_open_after_s = 3600;
   EXPECT_EQ(here.prune(options).value().deleted_transactions, 1u);

@@ -2,8 +2,6 @@
 // prunes, restores, and clients that die at any operation. After each, every snapshot that counts must come back byte for byte, and
 // a last prune must leave nothing that isn't needed. One seed is one history.
 //   HOLDFAST_GC_SEEDS=<count>  how many (300)      HOLDFAST_GC_SEED=<n>  only that one, with what the clients did
-#include <filesystem>
-
 #include "flow/maintain.h"
 #include "flow/prune.h"
 #include "tests/model/gc_world.h"
@@ -87,6 +85,18 @@ class Actor {
     expect(machine_.prune(options), "prune", {Errc::conflict});
   }
 
+  void forget() {
+    const auto history = machine_.repository->history({});
+    if (!expect(history, "list", {})) return;
+    const auto id = pick(history.value(), false);
+    if (!id) return;
+    {
+      const std::lock_guard lock(oracle_.mutex);
+      oracle_.ever_forgotten.insert(*id);
+    }
+    expect(flow::forget(*machine_.repository, {*id}, {}), "forget " + repo::text(*id), {Errc::not_found});
+  }
+
  private:
   std::pair<std::string, Files> begin() {
     Files files = random_files(random_);
@@ -111,18 +121,6 @@ class Actor {
     }
     if (found.empty()) return std::nullopt;
     return found[up_to(random_, found.size())];
-  }
-
-  void forget() {
-    const auto history = machine_.repository->history({});
-    if (!expect(history, "list", {})) return;
-    const auto id = pick(history.value(), false);
-    if (!id) return;
-    {
-      const std::lock_guard lock(oracle_.mutex);
-      oracle_.ever_forgotten.insert(*id);
-    }
-    expect(flow::forget(*machine_.repository, {*id}, {}), "forget " + repo::text(*id), {Errc::not_found});
   }
 
   void unforget() {
@@ -215,31 +213,29 @@ std::vector<std::string> simulate(std::uint64_t seed, const std::string& cache, 
   std::mt19937_64 random(seed * 977);
   const std::size_t clients = 1 + up_to(random, 4);
   {
-    Machine machine(world, world.storage(), cache + "/0");
+    Machine machine(world, world.open(), cache + "/0");
     Actor actor(oracle, 0, machine, random());
-    for (std::uint64_t i = 0, n = 1 + up_to(random, 2); i < n; ++i) actor.back_up();
-    if (up_to(random, 2) == 0) actor.run(2);
+    for (std::uint64_t i = 0, n = 1 + up_to(random, 3); i < n; ++i) {
+      actor.back_up();
+      if (up_to(random, 2) == 0) actor.forget();
+    }
+    if (up_to(random, 3) == 0) actor.run(2);
   }
   std::vector<Kill> kills;
   if (up_to(random, 2) == 0) kills.push_back({up_to(random, clients), 1 + up_to(random, 150)});
   std::vector<Client> actors;
   for (std::size_t i = 0; i < clients; ++i) {
     actors.push_back([&, i, actor_seed = random()](storage::Storage& store) {
-      // A killed client can't be told from outside but by its silence: opening may fail too.
-      if (!store.stat(repo::kConfigName, {}).ok()) return;
-      const auto handle = storage::open_memory(world.content);
-      Machine machine(world, world.storage(), fmt::format("{}/{}", cache, i % 3));
-      repo::Doors doors{store, world.clock, world.random};
-      auto opened = repo::Repository::open(doors, as_bytes("correct horse"), {});
-      if (!opened.ok()) return;
-      machine.repository = std::move(opened).value();
-      machine.local = repo::LocalState::open(fmt::format("{}/{}", cache, i % 3), *machine.repository);
+      auto opened = world.open(store);
+      if (!opened.ok()) return;  // killed
+      Machine machine(world, std::move(opened).value(), fmt::format("{}/{}", cache, i % 3));
       Actor actor(oracle, i, machine, actor_seed);
       actor.run(3);
     });
   }
-  const Trace trace = run_stepped(seed, [&] { return world.storage(); }, actors, kills);
-  Machine machine(world, world.storage(), "");
+  const unsigned stay = std::array{0u, 16u, 28u, 31u}[up_to(random, 4)];
+  const Trace trace = run_stepped(seed, [&] { return storage::open_memory(world.content); }, actors, kills, stay);
+  Machine machine(world, world.open(), "");
   judge(oracle, machine);
   clean_up(oracle, machine);
   judge(oracle, machine);

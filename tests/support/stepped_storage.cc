@@ -12,8 +12,8 @@ using storage::Spool;
 using storage::Storage;
 using storage::Visit;
 
-Stepper::Stepper(std::uint64_t seed, std::size_t clients, const std::vector<Kill>& kills)
-    : random_(seed), seats_(clients) {
+Stepper::Stepper(std::uint64_t seed, std::size_t clients, const std::vector<Kill>& kills, unsigned stay)
+    : random_(seed), stay_(stay), seats_(clients) {
   for (const Kill& kill : kills) seats_.at(kill.client).dies_at = kill.call;
 }
 
@@ -25,7 +25,9 @@ void Stepper::pick() {
     if (!seats_[i].waiting.empty()) ready.push_back(i);
   }
   if (ready.empty()) return;
-  Seat& seat = seats_[ready[random_() % ready.size()]];
+  const bool stay = stay_ > 0 && random_() % 32 < stay_ && std::find(ready.begin(), ready.end(), last_) != ready.end();
+  if (!stay) last_ = ready[random_() % ready.size()];
+  Seat& seat = seats_[last_];
   turn_ = seat.waiting.front();
   seat.waiting.pop_front();
   seat.running = true;
@@ -128,8 +130,8 @@ std::unique_ptr<Storage> stepped(std::unique_ptr<Storage> inner, Stepper& steppe
 }
 
 Trace run_stepped(std::uint64_t seed, const std::function<std::unique_ptr<Storage>()>& open,
-                  const std::vector<Client>& clients, const std::vector<Kill>& kills) {
-  Stepper stepper(seed, clients.size(), kills);
+                  const std::vector<Client>& clients, const std::vector<Kill>& kills, unsigned stay) {
+  Stepper stepper(seed, clients.size(), kills, stay);
   std::vector<std::unique_ptr<Storage>> stores;
   for (std::size_t i = 0; i < clients.size(); ++i) stores.push_back(stepped(open(), stepper, i));
   std::vector<std::jthread> threads;

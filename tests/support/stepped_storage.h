@@ -28,16 +28,17 @@ using Trace = std::vector<std::string>;
 
 using Client = std::function<void(storage::Storage& store)>;
 
-// Runs all clients to their ends, each on its own handle of the store.
+// Runs all clients to their ends, each on its own handle of the store. Of 32 calls, about `stay` are followed by another of the
+// same client: some races need one that sleeps through all that another does.
 Trace run_stepped(std::uint64_t seed, const std::function<std::unique_ptr<storage::Storage>()>& open,
-                  const std::vector<Client>& clients, const std::vector<Kill>& kills = {});
+                  const std::vector<Client>& clients, const std::vector<Kill>& kills = {}, unsigned stay = 0);
 
 // What run_stepped is made of, for simulations that bring their own threads: one Stepper, for each client a
 // stepped() handle, and finished() when the client's thread ends. No call proceeds before all clients
 // have come to theirs.
 class Stepper {
  public:
-  Stepper(std::uint64_t seed, std::size_t clients, const std::vector<Kill>& kills);
+  Stepper(std::uint64_t seed, std::size_t clients, const std::vector<Kill>& kills, unsigned stay = 0);
 
   void finished(std::size_t client);
   Trace trace() const;
@@ -58,7 +59,9 @@ class Stepper {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::mt19937_64 random_;
+  const unsigned stay_;
   std::vector<Seat> seats_;
+  std::size_t last_ = 0;
   std::uint64_t tickets_ = 0;
   std::uint64_t turn_ = 0;  // the ticket that may go; 0: none
   Trace trace_;

@@ -1,0 +1,107 @@
+#include "flow/check.h"
+
+#include <fmt/core.h>
+
+#include "cli/commands.h"
+#include "cli/json.h"
+#include "cli/progress.h"
+#include "cli/wire.h"
+
+namespace holdfast::cli {
+
+void declare(Syntax& syntax, CheckOptions& options) {
+  syntax.flag("--quick", &options.quick, "only commits, manifests and the log, and that packs are there");
+  syntax.flag("--read-data", &options.read_data, "read and verify every byte");
+  syntax.option("--read-data-subset", "PART", &options.read_data_subset,
+                "read and verify a part: 5% of the packs, or the third of seven parts as 3/7");
+  syntax.flag("--without-key", &options.without_key,
+              "verify what can be without a password: every pack against its own table");
+}
+
+namespace {
+
+Result<flow::CheckSpec> spec_of(const CheckOptions& options) {
+  const int given = int{options.quick} + int{options.read_data} + int{!options.read_data_subset.empty()};
+  if (given > 1) return Error(Errc::usage, "--quick, --read-data and --read-data-subset exclude each other");
+  flow::CheckSpec spec;
+  if (options.quick) spec.level = flow::CheckLevel::quick;
+  if (options.read_data || !options.read_data_subset.empty()) spec.level = flow::CheckLevel::full;
+  if (!options.read_data_subset.empty()) {
+    spec.part = TRY_AS(flow::parse_check_part(options.read_data_subset), "--read-data-subset");
+  }
+  return spec;
+}
+
+Result<flow::CheckReport> perform(Context& context, const CheckOptions& options, const flow::CheckSpec& spec,
+                                  Progress& progress) {
+  if (options.without_key) {
+    const std::string location = TRY(location_of(choice_of(context.global), context.environment));
+    const auto storage = TRY(open_storage(location, storage::IfMissing::fail));
+    return flow::scrub(*storage, system_random(), spec, progress, context.stop);
+  }
+  const Session session = TRY(open_session(context));
+  return flow::check(*session.repository, spec, progress, context.stop);
+}
+
+std::string finding_json(const flow::Finding& finding) {
+  JsonObject object;
+  object.add("severity", flow::word(finding.severity)).add("kind", finding.kind).add("object", finding.object);
+  return object.add("snapshots", finding.snapshots).add("message", finding.text).text();
+}
+
+std::string summary_json(const flow::CheckReport& report) {
+  std::vector<std::string> findings;
+  std::vector<std::string> packs;
+  for (const flow::Finding& finding : report.findings) {
+    findings.push_back(finding_json(finding));
+    if (finding.kind == "pack" && finding.severity == flow::Severity::damaged) packs.push_back(finding.object);
+  }
+  JsonObject object;
+  object.add("message_type", "summary").add("num_errors", report.count(flow::Severity::damaged));
+  object.add("num_unreachable", report.count(flow::Severity::unreachable));
+  object.add("num_warnings", report.count(flow::Severity::warning)).add("broken_packs", packs);
+  object.add("snapshots", report.snapshots).add("packs", report.packs).add("packs_opened", report.packs_opened);
+  object.add("packs_read", report.packs_read).add("bytes_read", report.bytes_read).add("entries", report.entries);
+  object.add("leftovers", report.leftovers).add("leftover_bytes", report.leftover_bytes);
+  return object.raw("findings", json_array(findings)).text();
+}
+
+std::string summary_text(const flow::CheckReport& report) {
+  std::string out = fmt::format("{}, {}, {} of trees looked at\n", counted(report.snapshots, "snapshot"),
+                                counted(report.packs, "pack"), report.entries == 1 ? "1 entry" : fmt::format("{} entries", report.entries));
+  if (report.packs_not_read() > 0) {
+    out += fmt::format("{} of {} read in full; use --read-data for all\n", report.packs_read,
+                       counted(report.packs, "pack"));
+  } else {
+    out += fmt::format("every pack read in full: {}\n", size_text(report.bytes_read));
+  }
+  if (report.leftovers > 0) {
+    out += fmt::format("{} that nothing needs ({}); prune removes them\n", counted(report.leftovers, "pack"),
+                       size_text(report.leftover_bytes));
+  }
+  const std::uint64_t damaged = report.count(flow::Severity::damaged);
+  const std::uint64_t unreachable = report.count(flow::Severity::unreachable);
+  const std::uint64_t warnings = report.count(flow::Severity::warning);
+  if (warnings > 0) out += fmt::format("{}: a spare copy is damaged, nothing is lost\n", counted(warnings, "warning"));
+  if (unreachable > 0) out += fmt::format("{} could not be reached: nothing is known of them\n", counted(unreachable, "object"));
+  if (damaged > 0) return out + fmt::format("{} DAMAGED\n", counted(damaged, "object"));
+  return out + (unreachable > 0 ? "no damage found in the rest\n" : "no damage found\n");
+}
+
+}  // namespace
+
+Result<int> run(Context& context, const CheckOptions& options) {
+  const flow::CheckSpec spec = TRY(spec_of(options));
+  ProgressOptions show = TRY(progress_options(context, "check"));
+  Progress progress(std::move(show), system_clock(), context.out, context.signals);
+  const flow::CheckReport report = TRY(perform(context, options, spec, progress));
+  progress.finish();
+  if (context.global.json) {
+    context.out.line(summary_json(report));
+  } else if (!context.global.quiet) {
+    context.out.write(summary_text(report));
+  }
+  return report.exit_code();
+}
+
+}  // namespace holdfast::cli
