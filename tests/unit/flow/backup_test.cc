@@ -1,4 +1,5 @@
-// The story of a backup, on a repository in memory: what is stored, what is shared, and what is said when something goes wrong.
+// The story of a backup, on a repository in memory: what is stored, what is shared, and what is said when
+// something goes wrong.
 
 #include "flow/check.h"
 #include "flow/prune.h"
@@ -51,7 +52,8 @@ FileSet home(int directories = 20, int files_each = 30) {
     const std::string directory = fmt::format("home/d{:03}", d);
     files.directory(directory);
     for (int f = 0; f < files_each; ++f) {
-      files.file(fmt::format("{}/f{:03}", directory, f), prose(200 + static_cast<std::size_t>(f) * 40, static_cast<std::uint64_t>(d * 1000 + f)));
+      files.file(fmt::format("{}/f{:03}", directory, f),
+                 prose(200 + static_cast<std::size_t>(f) * 40, static_cast<std::uint64_t>(d * 1000 + f)));
     }
   }
   files.file("home/large", noise(3'000'001, 7));
@@ -116,8 +118,8 @@ TEST_F(Backup, AnEditStoresADeltaOfOneLeaf) {
   EXPECT_EQ(second.files_changed, 1u);
   EXPECT_EQ(second.files_new, 1u);
   EXPECT_EQ(second.data_blobs, 1u);
-  EXPECT_LE(second.tree_blobs, 3u);        // a leaf or two, and the node above
-  EXPECT_LT(second.data_added, 4000u);     // not the leaf's 500 entries
+  EXPECT_LE(second.tree_blobs, 3u);     // a leaf or two, and the node above
+  EXPECT_LT(second.data_added, 4000u);  // not the leaf's 500 entries
   expect_same(second, files);
   // And on top of the delta, back again and elsewhere.
   files.file("home/d010/f011", "here again", 3);
@@ -184,7 +186,8 @@ TEST_F(Backup, EqualFilesAreStoredOnce) {
   files.directory("home/z", 2);
   // Copies under other names, small and large, in another order.
   for (int f = 0; f < 20; ++f) {
-    files.file(fmt::format("home/z/copy{:02}", 19 - f), files.at(fmt::format("home/d003/f{:03}", f)).bytes, 2);
+    files.file(fmt::format("home/z/copy{:02}", 19 - f), files.at(fmt::format("home/d003/f{:03}", f)).bytes,
+               2);
   }
   files.file("home/z/large", files.at("home/large").bytes, 2);
   const BackupReport report = run(files);
@@ -195,7 +198,8 @@ TEST_F(Backup, EqualFilesAreStoredOnce) {
 TEST_F(Backup, WhatIsAliveOfAMostlyDeadBundleIsStoredAnew) {
   FileSet files;
   files.directory("home");
-  for (int i = 0; i < 100; ++i) files.file(fmt::format("home/f{:03}", i), noise(8000, static_cast<std::uint64_t>(i)));
+  for (int i = 0; i < 100; ++i)
+    files.file(fmt::format("home/f{:03}", i), noise(8000, static_cast<std::uint64_t>(i)));
   const auto before = entries(run(files));
   const auto chunk_of = [](const std::map<std::string, model::Entry>& all, const std::string& path) {
     return all.at(path).content.front().chunk;
@@ -480,7 +484,9 @@ class PrunedSource final : public source::Source {
     return source_.next(item, stop);
   }
   Result<void> complete(source::Item& item) override { return source_.complete(item); }
-  Result<std::unique_ptr<source::Content>> open(const source::Item& item) override { return source_.open(item); }
+  Result<std::unique_ptr<source::Content>> open(const source::Item& item) override {
+    return source_.open(item);
+  }
   PruneReport report;
 
  private:

@@ -1,4 +1,5 @@
-// check and scrub: silent on a good repository, and finding any single flipped bit, missing or foreign object.
+// check and scrub: silent on a good repository, and finding any single flipped bit, missing or foreign
+// object.
 #include "flow/check.h"
 
 #include "repo/pack_reader.h"
@@ -26,7 +27,10 @@ std::string text(const CheckReport& report) {
 
 class Check : public ::testing::Test {
  protected:
-  Check() : content_(std::make_shared<storage::MemoryContent>()), storage_(storage::open_memory(content_)), world_(*storage_, 1) {
+  Check()
+      : content_(std::make_shared<storage::MemoryContent>()),
+        storage_(storage::open_memory(content_)),
+        world_(*storage_, 1) {
     EXPECT_TRUE(world_.create().ok());
     files_.directory("home");
     for (int i = 0; i < 700; ++i) {
@@ -65,7 +69,8 @@ class Check : public ::testing::Test {
   // Puts things right when it goes.
   class Altered {
    public:
-    Altered(Check& check, std::string name) : check_(check), name_(std::move(name)), before_(check.content_->objects.at(name_)) {}
+    Altered(Check& check, std::string name)
+        : check_(check), name_(std::move(name)), before_(check.content_->objects.at(name_)) {}
     ~Altered() { check_.content_->objects[name_] = before_; }
     void flip(std::size_t byte) {
       Buffer bytes = *before_;
@@ -190,16 +195,24 @@ TEST_F(Check, UnreachableIsNotDamaged) {
      public:
       Unreachable(storage::Storage& inner, std::string prefix) : inner_(inner), prefix_(std::move(prefix)) {}
       std::string describe() const override { return inner_.describe(); }
-      Result<void> put(const std::string& n, Bytes b, std::stop_token s) override { return inner_.put(n, b, s); }
+      Result<void> put(const std::string& n, Bytes b, std::stop_token s) override {
+        return inner_.put(n, b, s);
+      }
       Result<std::unique_ptr<storage::Spool>> spool() override { return inner_.spool(); }
-      Result<void> put(const std::string& n, storage::Spool& p, std::stop_token s) override { return inner_.put(n, p, s); }
+      Result<void> put(const std::string& n, storage::Spool& p, std::stop_token s) override {
+        return inner_.put(n, p, s);
+      }
       Result<void> barrier(std::stop_token s) override { return inner_.barrier(s); }
       Result<Buffer> get(const std::string& n, storage::ByteRange r, std::stop_token s) override {
         if (n.starts_with(prefix_)) return Error(Errc::unreachable, "no answer");
         return inner_.get(n, r, s);
       }
-      Result<storage::ObjectInfo> stat(const std::string& n, std::stop_token s) override { return inner_.stat(n, s); }
-      Result<void> list(std::string_view p, const storage::Visit& v, std::stop_token s) override { return inner_.list(p, v, s); }
+      Result<storage::ObjectInfo> stat(const std::string& n, std::stop_token s) override {
+        return inner_.stat(n, s);
+      }
+      Result<void> list(std::string_view p, const storage::Visit& v, std::stop_token s) override {
+        return inner_.list(p, v, s);
+      }
       Result<void> remove(const std::string& n, std::stop_token s) override { return inner_.remove(n, s); }
 
      private:
