@@ -41,7 +41,8 @@ Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& s
                           std::stop_token stop) {
   const bool deep = spec.level != CheckLevel::quick;
   if (deep && (!repository.secrets().read || !repository.secrets().content)) {
-    return Error(Errc::denied, "this key may not read content").hint("a quick check or a scrub needs no such right");
+    return Error(Errc::denied, "this key may not read content")
+        .hint("a quick check or a scrub needs no such right");
   }
   CheckReport report;
   CheckFindings findings(observer);
@@ -60,8 +61,9 @@ Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& s
 namespace {
 
 // Errors: stopped.
-Result<void> scrub_pack(storage::Storage& storage, const repo::RepositoryId& id, const repo::PackObject& object,
-                        CheckFindings& findings, CheckReport& report, std::mutex& mutex, std::stop_token stop) {
+Result<void> scrub_pack(storage::Storage& storage, const repo::RepositoryId& id,
+                        const repo::PackObject& object, CheckFindings& findings, CheckReport& report,
+                        std::mutex& mutex, std::stop_token stop) {
   const std::string name = repo::pack_name(object.id, object.generation);
   auto scan = FrameScan::open(storage, id, object, stop);
   Result<void> result;
@@ -75,7 +77,8 @@ Result<void> scrub_pack(storage::Storage& storage, const repo::RepositoryId& id,
           if (!whole) losses.add(position);
         },
         stop);
-    if (result.ok() && !losses.empty()) findings.damaged("pack", name, losses.text(), DamagedSlots{object.id, {}});
+    if (result.ok() && !losses.empty())
+      findings.damaged("pack", name, losses.text(), DamagedSlots{object.id, {}});
   } else {
     result = std::move(scan).error();
   }
@@ -92,8 +95,8 @@ Result<void> scrub_pack(storage::Storage& storage, const repo::RepositoryId& id,
 
 }  // namespace
 
-Result<CheckReport> scrub(storage::Storage& storage, Random& random, const CheckSpec& spec, Observer& observer,
-                          std::stop_token stop) {
+Result<CheckReport> scrub(storage::Storage& storage, Random& random, const CheckSpec& spec,
+                          Observer& observer, std::stop_token stop) {
   const Buffer object = TRY_AS(storage.get(repo::kConfigName, {}, stop), "reading the repository's config");
   const repo::Config config = TRY(repo::decode_config(object));
   std::vector<repo::PackObject> packs;

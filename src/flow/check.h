@@ -1,6 +1,7 @@
-// check: does the repository hold what it promises? Three answers are kept apart: damaged (something is not as it was written),
-// unreachable (it could not be read, so nothing is known), and not checked (this level or subset did not look). Only what
-// decided transactions left counts; leftovers of undecided, aborted and retired ones are counted, never damage.
+// check: does the repository hold what it promises? Three answers are kept apart: damaged (something is not
+// as it was written), unreachable (it could not be read, so nothing is known), and not checked (this level or
+// subset did not look). Only what decided transactions left counts; leftovers of undecided, aborted and
+// retired ones are counted, never damage.
 #pragma once
 
 #include <optional>
@@ -21,15 +22,15 @@ enum class CheckLevel : std::uint8_t {
 
 // Which packs to read all of; the others only as by CheckLevel::structure.
 struct CheckPart {
-  double percent = 100;        // of the packs, chosen at random …
-  std::uint32_t part = 0;      // … or, if not 0, part 1 … parts of a division by name
+  double percent = 100;    // of the packs, chosen at random …
+  std::uint32_t part = 0;  // … or, if not 0, part 1 … parts of a division by name
   std::uint32_t parts = 0;
 };
 // "5%", "2.5%" or "3/7".
 Result<CheckPart> parse_check_part(std::string_view text);
 
 enum class Severity : std::uint8_t {
-  warning,      // a spare copy is damaged: nothing is lost yet
+  warning,  // a spare copy is damaged: nothing is lost yet
   unreachable,
   damaged,
 };
@@ -48,11 +49,11 @@ struct CheckReport {
   std::uint64_t transactions = 0;                // decided ones that were looked at
   std::uint64_t undecided = 0;                   // transactions under way or left behind
   std::uint64_t log_entries = 0, void_log_entries = 0;
-  std::uint64_t packs = 0;              // that must be there
-  std::uint64_t packs_opened = 0;       // whose ends and directory were checked
-  std::uint64_t packs_read = 0;         // of which every frame was checked
+  std::uint64_t packs = 0;         // that must be there
+  std::uint64_t packs_opened = 0;  // whose ends and directory were checked
+  std::uint64_t packs_read = 0;    // of which every frame was checked
   std::uint64_t frames = 0, chunks = 0, bytes_read = 0;
-  std::uint64_t entries = 0;            // of trees; a leaf that snapshots share counts once
+  std::uint64_t entries = 0;                        // of trees; a leaf that snapshots share counts once
   std::uint64_t leftovers = 0, leftover_bytes = 0;  // packs that nothing decided needs
   std::vector<Finding> findings;
 
@@ -68,14 +69,15 @@ struct CheckSpec {
   unsigned workers = 0;  // 0: one per processor
 };
 
-// Findings are told to `observer` as they are made. An error means that nothing could be said: no right to look
-// (Errc::denied), the store can't be listed, stopped.
+// Findings are told to `observer` as they are made. An error means that nothing could be said: no right to
+// look (Errc::denied), the store can't be listed, stopped.
 Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& spec, Observer& observer,
                           std::stop_token stop);
 
-// Needs no key: checks every frame, parity included, of every pack object that is in the store against the pack's table,
-// and header, trailer and root. Only parts, workers of `spec` are used. What packs there should be it can't know.
-Result<CheckReport> scrub(storage::Storage& storage, Random& random, const CheckSpec& spec, Observer& observer,
-                          std::stop_token stop);
+// Needs no key: checks every frame, parity included, of every pack object that is in the store against the
+// pack's table, and header, trailer and root. Only parts, workers of `spec` are used. What packs there should
+// be it can't know.
+Result<CheckReport> scrub(storage::Storage& storage, Random& random, const CheckSpec& spec,
+                          Observer& observer, std::stop_token stop);
 
 }  // namespace holdfast::flow

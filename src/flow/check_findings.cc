@@ -17,16 +17,19 @@ Severity severity_of(Errc kind) {
 
 const char* word(Severity severity) {
   switch (severity) {
-    case Severity::warning: return "warning";
-    case Severity::unreachable: return "unreachable";
-    case Severity::damaged: return "damaged";
+    case Severity::warning:
+      return "warning";
+    case Severity::unreachable:
+      return "unreachable";
+    case Severity::damaged:
+      return "damaged";
   }
   return "damaged";
 }
 
 std::uint64_t CheckReport::count(Severity severity) const {
-  return static_cast<std::uint64_t>(
-      std::count_if(findings.begin(), findings.end(), [&](const Finding& f) { return f.severity == severity; }));
+  return static_cast<std::uint64_t>(std::count_if(findings.begin(), findings.end(),
+                                                  [&](const Finding& f) { return f.severity == severity; }));
 }
 
 int CheckReport::exit_code() const {
@@ -49,17 +52,22 @@ void CheckFindings::warn(std::string kind, std::string object, std::string text)
   put({{Severity::warning, std::move(kind), std::move(object), {}, std::move(text)}, {}}, Errc::damaged);
 }
 
-void CheckFindings::damaged(std::string kind, std::string object, std::string text, std::optional<DamagedSlots> where) {
-  put({{Severity::damaged, std::move(kind), std::move(object), {}, std::move(text)}, std::move(where)}, Errc::damaged);
+void CheckFindings::damaged(std::string kind, std::string object, std::string text,
+                            std::optional<DamagedSlots> where) {
+  put({{Severity::damaged, std::move(kind), std::move(object), {}, std::move(text)}, std::move(where)},
+      Errc::damaged);
 }
 
-void CheckFindings::add(std::string kind, std::string object, const Error& error, std::optional<DamagedSlots> where) {
+void CheckFindings::add(std::string kind, std::string object, const Error& error,
+                        std::optional<DamagedSlots> where) {
   const Severity severity = severity_of(error.kind());
   put({{severity, std::move(kind), std::move(object), {}, error.text()}, std::move(where)}, error.kind());
 }
 
-void CheckFindings::add_for(const std::string& snapshot, std::string kind, std::string object, const Error& error) {
-  put({{severity_of(error.kind()), std::move(kind), std::move(object), {snapshot}, error.text()}, {}}, error.kind());
+void CheckFindings::add_for(const std::string& snapshot, std::string kind, std::string object,
+                            const Error& error) {
+  put({{severity_of(error.kind()), std::move(kind), std::move(object), {snapshot}, error.text()}, {}},
+      error.kind());
 }
 
 bool CheckFindings::covers(const model::Address& address) const {
@@ -72,7 +80,8 @@ bool CheckFindings::covers(const model::Address& address) const {
 
 bool CheckFindings::any_slots() const {
   const std::lock_guard lock(mutex_);
-  return std::any_of(found_.begin(), found_.end(), [](const Found& found) { return found.where.has_value(); });
+  return std::any_of(found_.begin(), found_.end(),
+                     [](const Found& found) { return found.where.has_value(); });
 }
 
 namespace {
@@ -91,7 +100,8 @@ void CheckFindings::attribute(const std::string& snapshot, const model::Referenc
     if (!found.where) continue;
     const auto at = references.find(found.where->pack);
     if (at == references.end()) continue;
-    if (!found.where->slots || overlap(*found.where->slots, at->second)) found.finding.snapshots.push_back(snapshot);
+    if (!found.where->slots || overlap(*found.where->slots, at->second))
+      found.finding.snapshots.push_back(snapshot);
   }
 }
 
@@ -139,7 +149,8 @@ std::vector<bool> PartChooser::choose(const std::vector<std::string>& names) {
   if (part_.percent >= 100 || names.empty()) return chosen;
   std::vector<std::size_t> order(names.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  const auto wanted = static_cast<std::size_t>(std::ceil(static_cast<double>(names.size()) * part_.percent / 100));
+  const auto wanted =
+      static_cast<std::size_t>(std::ceil(static_cast<double>(names.size()) * part_.percent / 100));
   for (std::size_t i = 0; i < std::min(wanted, order.size()); ++i) {
     const auto bytes = random_.array<8>();
     std::uint64_t word = 0;

@@ -1,5 +1,5 @@
-// CheckFindings: gathers what a check finds, from any thread, and in the end says which snapshots it touches. And the choice
-// of packs to read.
+// CheckFindings: gathers what a check finds, from any thread, and in the end says which snapshots it touches.
+// And the choice of packs to read.
 #pragma once
 
 #include <mutex>
@@ -7,7 +7,6 @@
 #include "flow/check.h"
 
 namespace holdfast::flow {
-
 
 // What of a pack a finding is about.
 struct DamagedSlots {
@@ -20,7 +19,8 @@ class CheckFindings {
   explicit CheckFindings(Observer& observer) : observer_(observer) {}
 
   void warn(std::string kind, std::string object, std::string text);
-  void damaged(std::string kind, std::string object, std::string text, std::optional<DamagedSlots> where = {});
+  void damaged(std::string kind, std::string object, std::string text,
+               std::optional<DamagedSlots> where = {});
   // Damaged or unreachable, as the error says.
   void add(std::string kind, std::string object, const Error& error, std::optional<DamagedSlots> where = {});
   // The same, of something that just this snapshot needs.
@@ -46,7 +46,8 @@ class CheckFindings {
   std::vector<Found> found_;
 };
 
-// What the error of a read tells: Errc::damaged, not_found, wrong_key mean damage; anything else, that it could not be read.
+// What the error of a read tells: Errc::damaged, not_found, wrong_key mean damage; anything else, that it
+// could not be read.
 Severity severity_of(Errc kind);
 
 // Picks packs by `part`.

@@ -24,7 +24,8 @@ void encode_chunk(Encoder& out, const model::ChunkId& id, model::ChunkType type,
 
 Hash listing_hash(const std::vector<repo::DirectoryEntry>& directory) {
   Encoder out;
-  for (const repo::DirectoryEntry& e : directory) encode_chunk(out, e.id, e.type, e.plain_bytes, e.stored_bytes);
+  for (const repo::DirectoryEntry& e : directory)
+    encode_chunk(out, e.id, e.type, e.plain_bytes, e.stored_bytes);
   return crypto::hash(out.bytes());
 }
 
@@ -37,7 +38,8 @@ struct PackResult {
 // Checks one pack after the other. One thread at a time.
 class PackCheck {
  public:
-  PackCheck(const repo::Repository& repository, CheckFindings& findings) : repository_(repository), findings_(findings) {}
+  PackCheck(const repo::Repository& repository, CheckFindings& findings)
+      : repository_(repository), findings_(findings) {}
 
   // Errors: stopped.
   Result<PackResult> run(PackPlan plan, std::stop_token stop);
@@ -46,7 +48,8 @@ class PackCheck {
   Result<PackResult> attempt(const PackPlan& plan, std::stop_token stop);
   Result<void> check_front(const repo::PackReader& pack, const std::string& name, std::stop_token stop);
   void compare_with_manifest(const PackPlan& plan, const repo::PackReader& pack, const std::string& name);
-  Result<void> read_all(const PackPlan& plan, const repo::PackReader& pack, PackResult& result, std::stop_token stop);
+  Result<void> read_all(const PackPlan& plan, const repo::PackReader& pack, PackResult& result,
+                        std::stop_token stop);
   void report(const PackPlan& plan, const FrameScan& frames, const FrameLosses& losses, ChunkScan& chunks);
 
   const repo::Repository& repository_;
@@ -97,7 +100,8 @@ Result<PackResult> PackCheck::attempt(const PackPlan& plan, std::stop_token stop
 }
 
 // The header in front: readers use its copy, but whoever has lost the end needs it.
-Result<void> PackCheck::check_front(const repo::PackReader& pack, const std::string& name, std::stop_token stop) {
+Result<void> PackCheck::check_front(const repo::PackReader& pack, const std::string& name,
+                                    std::stop_token stop) {
   const Buffer front = TRY(repository_.storage().get(name, {0, repo::kPackHeaderBytes}, stop));
   const auto header = repo::decode_header(front);
   if (!header.ok() || header.value().identity.salt != pack.header().identity.salt) {
@@ -106,12 +110,15 @@ Result<void> PackCheck::check_front(const repo::PackReader& pack, const std::str
   return {};
 }
 
-void PackCheck::compare_with_manifest(const PackPlan& plan, const repo::PackReader& pack, const std::string& name) {
+void PackCheck::compare_with_manifest(const PackPlan& plan, const repo::PackReader& pack,
+                                      const std::string& name) {
   if (!plan.named) return;
   if (listing_hash(pack.directory()) != plan.listing) {
-    findings_.damaged("pack", name, "its directory is not what the manifest says", DamagedSlots{plan.object.id, {}});
+    findings_.damaged("pack", name, "its directory is not what the manifest says",
+                      DamagedSlots{plan.object.id, {}});
   } else if (plan.object.generation == 0 && pack.trailer().root != plan.root) {
-    findings_.damaged("pack", name, "its root is not what the manifest says", DamagedSlots{plan.object.id, {}});
+    findings_.damaged("pack", name, "its root is not what the manifest says",
+                      DamagedSlots{plan.object.id, {}});
   }
 }
 
@@ -152,7 +159,8 @@ Result<void> PackCheck::read_all(const PackPlan& plan, const repo::PackReader& p
   return {};
 }
 
-void PackCheck::report(const PackPlan& plan, const FrameScan& frames, const FrameLosses& losses, ChunkScan& chunks) {
+void PackCheck::report(const PackPlan& plan, const FrameScan& frames, const FrameLosses& losses,
+                       ChunkScan& chunks) {
   for (const std::string& warning : frames.warnings()) findings_.warn("pack", frames.name(), warning);
   // Of a relocated pack only what is needed was kept; of others everything.
   model::Slots bad = chunks.damaged();
@@ -168,8 +176,8 @@ void PackCheck::report(const PackPlan& plan, const FrameScan& frames, const Fram
     const std::string text = fmt::format("{}; chunks touched: {}", losses.text(), bad.count());
     findings_.damaged("pack", frames.name(), text, DamagedSlots{plan.object.id, bad});
   } else if (!bad.empty()) {
-    const std::string text = fmt::format("{} chunks are not what they must be, of which {} are not there at all",
-                                         bad.count(), lacking);
+    const std::string text = fmt::format(
+        "{} chunks are not what they must be, of which {} are not there at all", bad.count(), lacking);
     findings_.damaged("pack", frames.name(), text, DamagedSlots{plan.object.id, bad});
   }
 }
@@ -183,7 +191,8 @@ Hash listing_hash(const std::vector<model::ManifestChunk>& chunks) {
 }
 
 Result<void> for_each_of(std::size_t count, unsigned workers,
-                         const std::function<Result<void>(std::size_t, std::stop_token)>& task, std::stop_token stop) {
+                         const std::function<Result<void>(std::size_t, std::stop_token)>& task,
+                         std::stop_token stop) {
   std::atomic<std::size_t> next{0};
   const auto work = [&](std::stop_token inner) -> Result<void> {
     for (std::size_t i = next++; i < count; i = next++) {
@@ -198,8 +207,9 @@ Result<void> for_each_of(std::size_t count, unsigned workers,
   return group.wait();
 }
 
-Result<KnownChunks> check_packs(const repo::Repository& repository, const std::vector<PackPlan>& plans, unsigned workers,
-                                CheckFindings& findings, CheckReport& report, Observer& observer, std::stop_token stop) {
+Result<KnownChunks> check_packs(const repo::Repository& repository, const std::vector<PackPlan>& plans,
+                                unsigned workers, CheckFindings& findings, CheckReport& report,
+                                Observer& observer, std::stop_token stop) {
   std::mutex mutex;  // guards what is below, and report
   std::vector<std::unique_ptr<PackCheck>> idle;
   KnownChunks known;

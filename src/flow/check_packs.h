@@ -1,4 +1,5 @@
-// Checks packs: their ends and directories, and where asked every byte of them; several at once, each read once from front to back.
+// Checks packs: their ends and directories, and where asked every byte of them; several at once, each read
+// once from front to back.
 #pragma once
 
 #include "flow/check_findings.h"
@@ -7,13 +8,13 @@ namespace holdfast::flow {
 
 // What there must be of one pack.
 struct PackPlan {
-  repo::PackObject object;     // with its present generation
-  model::Slots needed;         // by live commits
-  bool named = false;          // by the manifest of a committed transaction; what it says of generation 0:
+  repo::PackObject object;  // with its present generation
+  model::Slots needed;      // by live commits
+  bool named = false;       // by the manifest of a committed transaction; what it says of generation 0:
   std::uint64_t object_bytes = 0;
   Hash root{};
   Hash listing{};
-  bool read = false;           // all of it
+  bool read = false;  // all of it
 };
 
 // Stands for the chunks of a pack, as manifest and directory list them.
@@ -28,11 +29,13 @@ struct KnownChunk {
 using KnownChunks = std::map<model::PackId, std::vector<KnownChunk>>;
 
 // Counts into `report`. Errors: stopped.
-Result<KnownChunks> check_packs(const repo::Repository& repository, const std::vector<PackPlan>& plans, unsigned workers,
-                                CheckFindings& findings, CheckReport& report, Observer& observer, std::stop_token stop);
+Result<KnownChunks> check_packs(const repo::Repository& repository, const std::vector<PackPlan>& plans,
+                                unsigned workers, CheckFindings& findings, CheckReport& report,
+                                Observer& observer, std::stop_token stop);
 
 // Calls `task(i)` for every i < count on `workers` threads.
 Result<void> for_each_of(std::size_t count, unsigned workers,
-                         const std::function<Result<void>(std::size_t, std::stop_token)>& task, std::stop_token stop);
+                         const std::function<Result<void>(std::size_t, std::stop_token)>& task,
+                         std::stop_token stop);
 
 }  // namespace holdfast::flow

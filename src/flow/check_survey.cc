@@ -14,7 +14,8 @@ namespace {
 
 class Surveyor {
  public:
-  Surveyor(const repo::Repository& repository, CheckFindings& findings, CheckReport& report, std::stop_token stop)
+  Surveyor(const repo::Repository& repository, CheckFindings& findings, CheckReport& report,
+           std::stop_token stop)
       : repository_(repository), findings_(findings), report_(report), stop_(std::move(stop)) {}
 
   Result<Survey> run();
@@ -47,7 +48,8 @@ class Surveyor {
 };
 
 Result<Survey> Surveyor::run() {
-  if (!repository_.secrets().index) return Error(Errc::denied, "this key may not read what there is to check");
+  if (!repository_.secrets().index)
+    return Error(Errc::denied, "this key may not read what there is to check");
   // Fates before the log (decision 2, R1): what the log has retired is then no loss.
   TRY(list_transactions());
   TRY(read_fates());
@@ -70,7 +72,8 @@ Result<void> Surveyor::list_transactions() {
   return repository_.storage().list(
       repo::kTransactionPrefix,
       [&](const storage::ObjectInfo& info) -> Result<void> {
-        if (auto object = repo::parse_transaction_name(info.name)) listed_[object->id].insert(std::move(object->what));
+        if (auto object = repo::parse_transaction_name(info.name))
+          listed_[object->id].insert(std::move(object->what));
         return {};
       },
       stop_);
@@ -88,7 +91,8 @@ std::optional<Buffer> Surveyor::vital(Vital kind, const std::string& text_kind, 
     findings_.add(text_kind, name, unwrapped.error());
     return std::nullopt;
   }
-  if (unwrapped.value().one_copy_damaged) findings_.warn(text_kind, name, "one of two copies inside is damaged");
+  if (unwrapped.value().one_copy_damaged)
+    findings_.warn(text_kind, name, "one of two copies inside is damaged");
   return std::move(object).value();
 }
 
@@ -102,7 +106,8 @@ Result<void> Surveyor::read_fates() {
     auto fate = repository_.read_fate(id, stop_);
     if (fate.ok() && fate.value()) {
       commits_.push_back(std::move(*fate.value()));
-    } else if (!fate.ok() && fate.error().kind() != Errc::not_found) {  // not found: removed since it was listed
+    } else if (!fate.ok() &&
+               fate.error().kind() != Errc::not_found) {  // not found: removed since it was listed
       unreadable_.insert(id);
     }
   }
@@ -114,7 +119,8 @@ void Surveyor::read_log() {
   if (!followed.ok()) findings_.add("log", repo::log_name(log_.next), followed.error());
   report_.log_entries = log_.next;
   report_.void_log_entries = log_.void_entries;
-  for (std::uint64_t number = 0; number < log_.next; ++number) vital(Vital::log, "log", repo::log_name(number));
+  for (std::uint64_t number = 0; number < log_.next; ++number)
+    vital(Vital::log, "log", repo::log_name(number));
 }
 
 // Decision 2, "Live commits".
@@ -170,7 +176,8 @@ void Surveyor::check_transactions() {
 void Surveyor::check_transaction(const repo::Snapshot& snapshot) {
   const TransactionId& id = snapshot.commit.transaction;
   const auto name = [&](const char* what) { return repo::transaction_name(id, what); };
-  const auto as_committed = [&](const std::optional<Buffer>& object, const Hash& hash, const std::string& object_name) {
+  const auto as_committed = [&](const std::optional<Buffer>& object, const Hash& hash,
+                                const std::string& object_name) {
     if (!object) return false;
     // One damaged copy changes the hash but not what it says.
     const std::size_t half = object->size() / 2;
@@ -189,7 +196,8 @@ void Surveyor::check_transaction(const repo::Snapshot& snapshot) {
     const auto secret = repository_.session_secret(id, stop_);
     if (!secret.ok()) findings_.add("transaction", name("open"), secret.error());
   }
-  if (as_committed(vital(Vital::manifest, "transaction", name("man")), snapshot.commit.manifest_hash, name("man"))) {
+  if (as_committed(vital(Vital::manifest, "transaction", name("man")), snapshot.commit.manifest_hash,
+                   name("man"))) {
     const auto manifest = repository_.read_manifest(id, stop_);
     if (manifest.ok()) {
       add_manifest(manifest.value());
@@ -226,10 +234,11 @@ void Surveyor::check_chain() {
     if (retired(before) || unreadable_.contains(before)) continue;
     const auto at = hashes.find(before);
     if (at != hashes.end() && *at->second == s.commit.previous_hash) continue;
-    findings_.damaged("transaction", repo::transaction_name(before, "fate"),
-                      at == hashes.end()
-                          ? fmt::format("snapshot {} was made after it, but it is not there", s.id.substr(0, 8))
-                          : fmt::format("it is not the commit that snapshot {} was made after", s.id.substr(0, 8)));
+    findings_.damaged(
+        "transaction", repo::transaction_name(before, "fate"),
+        at == hashes.end()
+            ? fmt::format("snapshot {} was made after it, but it is not there", s.id.substr(0, 8))
+            : fmt::format("it is not the commit that snapshot {} was made after", s.id.substr(0, 8)));
   }
 }
 
@@ -253,7 +262,8 @@ void Surveyor::gather_references() {
         decoded = model::decode_page(read.value()[index], all);
       }
       if (decoded.ok()) continue;
-      for (const repo::Snapshot* user : users) findings_.add_for(user->id, "transaction", name, decoded.error());
+      for (const repo::Snapshot* user : users)
+        findings_.add_for(user->id, "transaction", name, decoded.error());
     }
   }
   for (auto& [id, slots] : all) {
@@ -296,7 +306,8 @@ Result<void> Surveyor::compare_with_store() {
   if (present.size() < packs_.size() && !repository_.log().follow(now, stop_).ok()) now = log_;
   for (const auto& [id, plan] : packs_) {
     if (present.contains(id) || now.generation(id) != std::optional(plan.object.generation)) continue;
-    findings_.damaged("pack", repo::pack_name(id, plan.object.generation), "the pack is missing", DamagedSlots{id, {}});
+    findings_.damaged("pack", repo::pack_name(id, plan.object.generation), "the pack is missing",
+                      DamagedSlots{id, {}});
   }
   return {};
 }

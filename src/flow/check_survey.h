@@ -1,5 +1,5 @@
-// Survey: reads every small object of a repository (commits, manifests, reference pages, log, keys, config), tells what is
-// wrong with them, and says which packs there must be.
+// Survey: reads every small object of a repository (commits, manifests, reference pages, log, keys, config),
+// tells what is wrong with them, and says which packs there must be.
 #pragma once
 
 #include "flow/check_packs.h"
@@ -8,8 +8,8 @@ namespace holdfast::flow {
 
 struct Survey {
   repo::LogState log;
-  std::vector<repo::Snapshot> live;    // commits whose data must be there: snapshots and checkpoints
-  std::vector<PackPlan> packs;         // by name
+  std::vector<repo::Snapshot> live;  // commits whose data must be there: snapshots and checkpoints
+  std::vector<PackPlan> packs;       // by name
 };
 
 // Errors: the store can't be listed, stopped, no right to read.

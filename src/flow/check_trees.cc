@@ -18,7 +18,8 @@ class TreeCheck {
             CheckFindings& findings, CheckReport& report)
       : known_(known), findings_(findings), report_(report), chunks_(repository, log) {}
 
-  Result<void> walk(const repo::Snapshot& snapshot, const model::References& references, std::stop_token stop);
+  Result<void> walk(const repo::Snapshot& snapshot, const model::References& references,
+                    std::stop_token stop);
 
  private:
   // The addresses that a leaf needs, itself and its base among them; sorted, each once.
@@ -61,9 +62,10 @@ void TreeCheck::check_covered(const Address& address) {
   if (at != references_->end() && at->second.contains(address.slot)) return;
   if (++uncovered_ > 1) return;
   // Nothing is lost yet, but a prune could take it.
-  findings_.add_for(snapshot_->id, "tree", repo::transaction_name(snapshot_->commit.transaction, "refs"),
-                    Error(Errc::damaged, fmt::format("the commit's reference set lacks slot {} of {}, which its tree needs",
-                                                     address.slot, repo::pack_name(address.pack, 0))));
+  findings_.add_for(
+      snapshot_->id, "tree", repo::transaction_name(snapshot_->commit.transaction, "refs"),
+      Error(Errc::damaged, fmt::format("the commit's reference set lacks slot {} of {}, which its tree needs",
+                                       address.slot, repo::pack_name(address.pack, 0))));
 }
 
 void TreeCheck::note(const Address& address) {
@@ -84,7 +86,8 @@ void TreeCheck::close_leaf() {
 std::string TreeCheck::check_extent(const model::Extent& extent) const {
   if (!known_.contains(extent.chunk.pack)) return "";  // told of the pack
   const KnownChunk* chunk = find(extent.chunk);
-  const std::string where = fmt::format("slot {} of {}", extent.chunk.slot, repo::pack_name(extent.chunk.pack, 0));
+  const std::string where =
+      fmt::format("slot {} of {}", extent.chunk.slot, repo::pack_name(extent.chunk.pack, 0));
   if (chunk == nullptr) return where + " does not exist";
   const bool has_id = extent.id != model::ShortId{};
   const bool type_fits = chunk->type == (has_id ? model::ChunkType::data : model::ChunkType::bundle);
@@ -103,7 +106,8 @@ void TreeCheck::check_entry(const model::Entry& entry) {
     note(extent.chunk);
     const std::string wrong = check_extent(extent);
     if (wrong.empty() || findings_.covers(extent.chunk)) continue;
-    findings_.damaged("tree", repo::pack_name(extent.chunk.pack, 0), fmt::format("file {}: {}", entry.path, wrong),
+    findings_.damaged("tree", repo::pack_name(extent.chunk.pack, 0),
+                      fmt::format("file {}: {}", entry.path, wrong),
                       DamagedSlots{extent.chunk.pack, [&] {
                                      model::Slots slots;
                                      slots.insert(extent.chunk.slot);
@@ -150,8 +154,9 @@ Result<void> TreeCheck::walk(const repo::Snapshot& snapshot, const model::Refere
     close_leaf();
   }
   if (uncovered_ > 1) {
-    findings_.add_for(snapshot.id, "tree", repo::transaction_name(snapshot.commit.transaction, "refs"),
-                      Error(Errc::damaged, fmt::format("the reference set lacks {} addresses in all", uncovered_)));
+    findings_.add_for(
+        snapshot.id, "tree", repo::transaction_name(snapshot.commit.transaction, "refs"),
+        Error(Errc::damaged, fmt::format("the reference set lacks {} addresses in all", uncovered_)));
   }
   return {};
 }
@@ -159,8 +164,9 @@ Result<void> TreeCheck::walk(const repo::Snapshot& snapshot, const model::Refere
 }  // namespace
 
 Result<void> check_trees(const repo::Repository& repository, const repo::LogState& log,
-                         const std::vector<repo::Snapshot>& live, const KnownChunks& known, CheckFindings& findings,
-                         CheckReport& report, Observer& observer, std::stop_token stop) {
+                         const std::vector<repo::Snapshot>& live, const KnownChunks& known,
+                         CheckFindings& findings, CheckReport& report, Observer& observer,
+                         std::stop_token stop) {
   TreeCheck check(repository, log, known, findings, report);
   Progress progress;
   progress.files_total = live.size();

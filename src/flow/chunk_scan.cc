@@ -14,8 +14,9 @@ ChunkScan::ChunkScan(const std::vector<repo::DirectoryEntry>& directory, std::si
       buffers_(buffers),
       order_(directory.size()) {
   std::iota(order_.begin(), order_.end(), 0u);
-  std::stable_sort(order_.begin(), order_.end(),
-                   [&](std::uint32_t a, std::uint32_t b) { return directory_[a].offset < directory_[b].offset; });
+  std::stable_sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return directory_[a].offset < directory_[b].offset;
+  });
   buffers_.stream.clear();
 }
 
@@ -75,7 +76,8 @@ void ChunkScan::settle() {
     ++checked_;
     if (!chunk_whole(entry)) damaged_.insert(order_[next_]);
   }
-  const std::uint64_t keep = next_ < order_.size() ? std::min<std::uint64_t>(directory_[order_[next_]].offset, end) : end;
+  const std::uint64_t keep =
+      next_ < order_.size() ? std::min<std::uint64_t>(directory_[order_[next_]].offset, end) : end;
   const auto done = static_cast<std::size_t>(std::max(keep, from_) - from_);
   if (done * 2 < stream.size()) return;  // moving what is left costs less than what was done
   stream.erase(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(done));

@@ -1,5 +1,5 @@
-// ChunkScan: the data frames of one pack in order, opened, put together to chunks, and every chunk compared with its id.
-// Holds no more than the chunks that are under way. One thread at a time.
+// ChunkScan: the data frames of one pack in order, opened, put together to chunks, and every chunk compared
+// with its id. Holds no more than the chunks that are under way. One thread at a time.
 #pragma once
 
 #include "compress/compress.h"
@@ -17,11 +17,11 @@ struct ChunkBuffers {
 class ChunkScan {
  public:
   // `directory` is the pack's. The keys outlive this.
-  ChunkScan(const std::vector<repo::DirectoryEntry>& directory, std::size_t payload_bytes, repo::FrameCipher cipher,
-            const crypto::Key& id_key, ChunkBuffers& buffers);
+  ChunkScan(const std::vector<repo::DirectoryEntry>& directory, std::size_t payload_bytes,
+            repo::FrameCipher cipher, const crypto::Key& id_key, ChunkBuffers& buffers);
 
-  // The next data frame, by its number in generation 0; numbers ascend, those that relocation dropped are left out. False where
-  // it does not open.
+  // The next data frame, by its number in generation 0; numbers ascend, those that relocation dropped are
+  // left out. False where it does not open.
   bool add(std::uint32_t number, Bytes frame);
   // A frame that is known to be damaged.
   void add_lost(std::uint32_t number);

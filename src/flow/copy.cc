@@ -14,7 +14,12 @@ class Copier {
  public:
   Copier(const repo::Repository& from, const repo::History& source, const repo::Repository& to,
          const repo::History& destination, repo::LocalState& local, Observer& observer)
-      : from_(from), source_(source), to_(to), destination_(destination), local_(local), observer_(observer),
+      : from_(from),
+        source_(source),
+        to_(to),
+        destination_(destination),
+        local_(local),
+        observer_(observer),
         chunks_(from, source.log, to) {}
 
   Result<CopiedSnapshot> run(const repo::Snapshot& snapshot, std::stop_token stop);
@@ -34,7 +39,7 @@ class Copier {
   repo::LocalState& local_;
   Observer& observer_;
   ChunkCopier chunks_;
-  std::map<model::ShortId, model::Address> nodes_;                     // of trees in the destination, of this run
+  std::map<model::ShortId, model::Address> nodes_;  // of trees in the destination, of this run
   std::map<model::TransactionId, model::TransactionId> transactions_;  // source's to destination's
   std::optional<model::Commit> before_;                                // the last one of this run
   Progress progress_;
@@ -52,9 +57,10 @@ bool same_record(const model::Commit& a, const model::Commit& b) {
 }
 
 bool Copier::same_entry(const model::Entry& mine, const model::Entry& theirs) const {
-  const bool same = mine.path == theirs.path && mine.attributes == theirs.attributes && mine.mtime == theirs.mtime &&
-                    mine.size_bytes == theirs.size_bytes && mine.target == theirs.target &&
-                    mine.device == theirs.device && mine.content.size() == theirs.content.size();
+  const bool same = mine.path == theirs.path && mine.attributes == theirs.attributes &&
+                    mine.mtime == theirs.mtime && mine.size_bytes == theirs.size_bytes &&
+                    mine.target == theirs.target && mine.device == theirs.device &&
+                    mine.content.size() == theirs.content.size();
   if (!same) return false;
   for (std::size_t i = 0; i < mine.content.size(); ++i) {
     const model::Extent& a = mine.content[i];
@@ -93,7 +99,9 @@ Result<const repo::Snapshot*> Copier::find_copy(const repo::Snapshot& snapshot, 
 Result<model::Root> Copier::copy_tree(const model::Root& root, repo::TreeWriter& tree, std::stop_token stop) {
   repo::ChunkReader nodes(from_, source_.log);
   repo::TreeReader entries(nodes, root);
-  while (const model::Entry* next = TRY(entries.next(stop))) {
+  for (;;) {
+    const model::Entry* next = TRY(entries.next(stop));
+    if (next == nullptr) break;
     if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
     model::Entry entry = *next;
     for (model::Extent& extent : entry.content) {
@@ -128,17 +136,19 @@ model::Commit Copier::describe(const repo::Snapshot& snapshot, std::vector<model
 // The copy before this one, if its pages may be referred to.
 const model::Commit* Copier::usable_before(const repo::LogState& log) const {
   if (!before_) return nullptr;
-  const bool usable = std::all_of(before_->pages.begin(), before_->pages.end(), [&](const model::PagePointer& page) {
-    const model::PackId owner{page.owner, repo::kOwnObjects};
-    return !log.condemned.contains(owner) && !log.deleted.contains(owner);
-  });
+  const bool usable =
+      std::all_of(before_->pages.begin(), before_->pages.end(), [&](const model::PagePointer& page) {
+        const model::PackId owner{page.owner, repo::kOwnObjects};
+        return !log.condemned.contains(owner) && !log.deleted.contains(owner);
+      });
   return usable ? &*before_ : nullptr;
 }
 
 Result<CopiedSnapshot> Copier::run(const repo::Snapshot& snapshot, std::stop_token stop) {
   CopiedSnapshot result;
   result.from = snapshot.id;
-  if (const repo::Snapshot* there = TRY(find_copy(snapshot, stop))) {
+  const repo::Snapshot* there = TRY(find_copy(snapshot, stop));
+  if (there != nullptr) {
     result.to = there->id;
     result.was_there = true;
     transactions_[snapshot.commit.transaction] = there->commit.transaction;
@@ -188,19 +198,23 @@ Result<CopiedSnapshot> Copier::run(const repo::Snapshot& snapshot, std::stop_tok
 }  // namespace
 
 Result<CopyReport> copy(const repo::Repository& from, const std::vector<const repo::Snapshot*>& snapshots,
-                        const repo::Repository& to, repo::LocalState& local, Observer& observer, std::stop_token stop) {
-  if (from.config().id == to.config().id) return Error(Errc::usage, "source and destination are one repository");
+                        const repo::Repository& to, repo::LocalState& local, Observer& observer,
+                        std::stop_token stop) {
+  if (from.config().id == to.config().id)
+    return Error(Errc::usage, "source and destination are one repository");
   if (!from.secrets().content || !to.secrets().content || !from.secrets().read || !to.secrets().read) {
-    return Error(Errc::denied, "copying needs keys that may read the source, and write and read the destination");
+    return Error(Errc::denied,
+                 "copying needs keys that may read the source, and write and read the destination");
   }
   const repo::History source = TRY_AS(from.history(stop), "reading the source");
   const repo::History destination = TRY_AS(to.history(stop), "reading the destination");
   Copier copier(from, source, to, destination, local, observer);
   CopyReport report;
   for (const repo::Snapshot* snapshot : snapshots) {
-    report.snapshots.push_back(TRY_AS(copier.run(*snapshot, stop), "copying snapshot " + snapshot->id.substr(0, 8)));
-    const CopiedSnapshot& done = report.snapshots.back();
+    CopiedSnapshot done =
+        TRY_AS(copier.run(*snapshot, stop), "copying snapshot " + snapshot->id.substr(0, 8));
     observer.item(done.was_there ? "unchanged" : "copied", snapshot->id, done.stored_bytes);
+    report.snapshots.push_back(std::move(done));
   }
   return report;
 }

@@ -1,6 +1,6 @@
-// copy: puts snapshots of one repository into another. Where the two share their content secret (`init --like`), chunks keep
-// their ids, and what the destination has is not read; otherwise all is read and identified anew. Each chunk is
-// copied once however many snapshots of the run need it.
+// copy: puts snapshots of one repository into another. Where the two share their content secret (`init
+// --like`), chunks keep their ids, and what the destination has is not read; otherwise all is read and
+// identified anew. Each chunk is copied once however many snapshots of the run need it.
 #pragma once
 
 #include <string>
@@ -13,10 +13,10 @@
 namespace holdfast::flow {
 
 struct CopiedSnapshot {
-  std::string from;               // id in the source
-  std::string to;                 // id in the destination
-  bool was_there = false;         // copied before: nothing was done
-  std::uint64_t chunks = 0;       // stored in the destination for this snapshot, tree included
+  std::string from;          // id in the source
+  std::string to;            // id in the destination
+  bool was_there = false;    // copied before: nothing was done
+  std::uint64_t chunks = 0;  // stored in the destination for this snapshot, tree included
   std::uint64_t plain_bytes = 0;
   std::uint64_t stored_bytes = 0;
 };
@@ -25,14 +25,16 @@ struct CopyReport {
   std::vector<CopiedSnapshot> snapshots;  // in the order given
 };
 
-// `local` is the destination's. A copy keeps host, user, program, paths, tags, excludes, times, mode and statistics, not its id.
-// Every snapshot is a transaction of its own: after an error or stop those before it are there, and a
-// later run skips them.
+// `local` is the destination's. A copy keeps host, user, program, paths, tags, excludes, times, mode and
+// statistics, not its id. Every snapshot is a transaction of its own: after an error or stop those before it
+// are there, and a later run skips them.
 //
-// A snapshot counts as copied before where the destination has one that is not forgotten, of the same host, user, program,
-// paths, times, statistics and totals, whose tree has the same entries: names, attributes, times, sizes, shape of the content, and
-// with a shared secret the ids of chunks. The record alone would not do: times can be given by hand.
+// A snapshot counts as copied before where the destination has one that is not forgotten, of the same host,
+// user, program, paths, times, statistics and totals, whose tree has the same entries: names, attributes,
+// times, sizes, shape of the content, and with a shared secret the ids of chunks. The record alone would not
+// do: times can be given by hand.
 Result<CopyReport> copy(const repo::Repository& from, const std::vector<const repo::Snapshot*>& snapshots,
-                        const repo::Repository& to, repo::LocalState& local, Observer& observer, std::stop_token stop);
+                        const repo::Repository& to, repo::LocalState& local, Observer& observer,
+                        std::stop_token stop);
 
 }  // namespace holdfast::flow

@@ -84,7 +84,8 @@ Result<ChunkCopier::Copied> ChunkCopier::bring(const model::Address& address, st
 }
 
 // The chunk as it is stored, and its plain text, which is compared with its id so that damage is not copied.
-Result<void> ChunkCopier::load(const model::Address& address, const repo::DirectoryEntry& entry, std::stop_token stop) {
+Result<void> ChunkCopier::load(const model::Address& address, const repo::DirectoryEntry& entry,
+                               std::stop_token stop) {
   stored_ = TRY(reader_.read_stored(address, stop));
   codec_ = entry.codec;
   if (codec_ == repo::Codec::raw) {
@@ -94,14 +95,16 @@ Result<void> ChunkCopier::load(const model::Address& address, const repo::Direct
     TRY(decompressor_.decompress(stored_, plain_));
   }
   if (repo::chunk_id(from_.chunk_id_key(), entry.type, plain_) == entry.id) return {};
-  return Error(Errc::damaged, "a chunk does not have the content that it should: " + repo::pack_name(address.pack, 0))
+  return Error(Errc::damaged,
+               "a chunk does not have the content that it should: " + repo::pack_name(address.pack, 0))
       .hint("run `holdfast check --read-data` on the repository that is copied from");
 }
 
 Result<ChunkCopier::Copied> ChunkCopier::put(const model::ChunkId& id, const repo::DirectoryEntry& entry,
                                              std::stop_token stop) {
   const auto plain_bytes = static_cast<std::uint32_t>(plain_.size());
-  const Copied copied{TRY(chunks_->put({id, entry.type, codec_, plain_bytes, stored_}, stop)), model::short_id(id)};
+  const model::Address address = TRY(chunks_->put({id, entry.type, codec_, plain_bytes, stored_}, stop));
+  const Copied copied{address, model::short_id(id)};
   ++count_;
   plain_bytes_ += plain_bytes;
   stored_bytes_ += stored_.size();

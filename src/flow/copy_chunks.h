@@ -1,5 +1,5 @@
-// ChunkCopier: brings chunks from one repository into a transaction of another, each once, and knows where they are there.
-// One thread at a time.
+// ChunkCopier: brings chunks from one repository into a transaction of another, each once, and knows where
+// they are there. One thread at a time.
 #pragma once
 
 #include "compress/compress.h"

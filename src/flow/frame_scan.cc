@@ -11,7 +11,8 @@ using repo::kPackTrailerBytes;
 
 namespace {
 
-// Long enough that a disk or a network reads at full speed, short enough for several threads in little memory.
+// Long enough that a disk or a network reads at full speed, short enough for several threads in little
+// memory.
 constexpr std::uint64_t kWindowBytes = 4 * kMiB;
 
 Error damaged(std::string what) { return Error(Errc::damaged, std::move(what)); }
@@ -28,7 +29,8 @@ Result<FrameScan> FrameScan::open(storage::Storage& storage, const repo::Reposit
 
 Result<void> FrameScan::load_ends(const repo::RepositoryId& repository, const repo::PackObject& pack,
                                   std::stop_token stop) {
-  object_bytes_ = TRY(storage_->stat(name_, stop)).size_bytes;
+  const storage::ObjectInfo info = TRY(storage_->stat(name_, stop));
+  object_bytes_ = info.size_bytes;
   if (object_bytes_ < kPackHeaderBytes + kPackTrailerBytes) return damaged("the object is too short");
   const Buffer tail = TRY(storage_->get(name_, {object_bytes_ - kPackTrailerBytes, kPackTrailerBytes}, stop));
   repo::DecodedTrailer decoded = TRY(repo::decode_trailer(tail));
@@ -38,7 +40,8 @@ Result<void> FrameScan::load_ends(const repo::RepositoryId& repository, const re
   const Buffer front = TRY(storage_->get(name_, {0, kPackHeaderBytes}, stop));
   if (front != header_bytes_) warnings_.push_back("the header is damaged, its copy in the trailer is whole");
   const repo::Identity& identity = header_.identity;
-  if (identity.repository != repository || identity.pack != pack.id || header_.kept.generation != pack.generation) {
+  if (identity.repository != repository || identity.pack != pack.id ||
+      header_.kept.generation != pack.generation) {
     return damaged("the object is another pack under this name");
   }
   if (trailer_.object_bytes(identity.frame_bytes()) != object_bytes_) {
@@ -76,7 +79,8 @@ Result<void> FrameScan::run(const Visit& visit, std::stop_token stop) {
   for (std::uint32_t first = 0; first < all; first += step) {
     const std::uint32_t count = std::min(step, all - first);
     const Buffer window = TRY(storage_->get(
-        name_, {kPackHeaderBytes + std::uint64_t{first} * frame_bytes, std::uint64_t{count} * frame_bytes}, stop));
+        name_, {kPackHeaderBytes + std::uint64_t{first} * frame_bytes, std::uint64_t{count} * frame_bytes},
+        stop));
     for (std::uint32_t i = 0; i < count; ++i) {
       const Bytes frame = Bytes(window).subspan(i * frame_bytes, frame_bytes);
       const Hash hash = crypto::hash(frame);
@@ -91,8 +95,8 @@ bool FrameLosses::repairable() const {
   std::vector<std::uint32_t> losses(trailer_.stripes);
   for (const std::uint32_t position : lost_) {
     const bool is_parity = position >= trailer_.frames();
-    const std::uint32_t stripe = is_parity ? (position - trailer_.frames()) / trailer_.parity_per_stripe
-                                           : position % trailer_.stripes;
+    const std::uint32_t stripe =
+        is_parity ? (position - trailer_.frames()) / trailer_.parity_per_stripe : position % trailer_.stripes;
     if (++losses[stripe] > trailer_.parity_per_stripe) return false;
   }
   return true;

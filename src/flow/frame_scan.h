@@ -1,5 +1,5 @@
-// FrameScan: one pack object, read once from front to back in windows of a few MiB, every frame compared with the pack's
-// table. Needs no key. One thread at a time.
+// FrameScan: one pack object, read once from front to back in windows of a few MiB, every frame compared with
+// the pack's table. Needs no key. One thread at a time.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,8 @@ namespace holdfast::flow {
 
 class FrameScan {
  public:
-  // Reads header, trailer and tables, and checks their digests, the root, and that this is the pack of that name.
-  // Errc::damaged, not_found, or what the store says.
+  // Reads header, trailer and tables, and checks their digests, the root, and that this is the pack of that
+  // name. Errc::damaged, not_found, or what the store says.
   static Result<FrameScan> open(storage::Storage& storage, const repo::RepositoryId& repository,
                                 const repo::PackObject& pack, std::stop_token stop);
 
@@ -25,13 +25,15 @@ class FrameScan {
   // Spare copies that are damaged: of the header, of the table.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
-  // One frame: its position in the object, whether it is as the table says. Positions from trailer().frames() are parity.
+  // One frame: its position in the object, whether it is as the table says. Positions from trailer().frames()
+  // are parity.
   using Visit = std::function<void(std::uint32_t position, Bytes frame, bool whole)>;
   Result<void> run(const Visit& visit, std::stop_token stop);
 
  private:
   FrameScan(storage::Storage& storage, std::string name) : storage_(&storage), name_(std::move(name)) {}
-  Result<void> load_ends(const repo::RepositoryId& repository, const repo::PackObject& pack, std::stop_token stop);
+  Result<void> load_ends(const repo::RepositoryId& repository, const repo::PackObject& pack,
+                         std::stop_token stop);
   Result<void> load_table(std::stop_token stop);
 
   storage::Storage* storage_;

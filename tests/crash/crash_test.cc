@@ -1,6 +1,7 @@
-// The life of a repository on a disk that fails at its n-th operation, for every n: whatever was reported as done is there afterwards,
-// what was not is there wholly or not at all, nothing is damaged, and the next run succeeds.
-// A sample of the n by default; all of them, with several seeds each, with HOLDFAST_LONG=1 in the environment.
+// The life of a repository on a disk that fails at its n-th operation, for every n: whatever was reported as
+// done is there afterwards, what was not is there wholly or not at all, nothing is damaged, and the next run
+// succeeds. A sample of the n by default; all of them, with several seeds each, with HOLDFAST_LONG=1 in the
+// environment.
 #include <cstdlib>
 
 #include "flow/check.h"
@@ -25,7 +26,8 @@ constexpr const char* kPath = "/srv/repository";
 FileSet first_files() {
   FileSet files;
   files.directory("home");
-  for (int i = 0; i < 40; ++i) files.file(fmt::format("home/f{:02}", i), prose(500, static_cast<std::uint64_t>(i)));
+  for (int i = 0; i < 40; ++i)
+    files.file(fmt::format("home/f{:02}", i), prose(500, static_cast<std::uint64_t>(i)));
   files.file("home/large", noise(150'000, 7));
   files.file("home/disk.img", noise(40 * 4096, 8));
   files.file("home/old", noise(300'000, 11));
@@ -48,12 +50,12 @@ FileSet second_files() {
 // What was promised so far, and what may or may not have come about.
 struct Promises {
   bool created = false;
-  std::map<std::string, FileSet> snapshots;     // by id
-  std::optional<FileSet> in_flight;             // of a backup that did not come back
-  std::set<std::string> passwords{"secret"};    // that must open it
-  std::set<std::string> perhaps;                // that may
+  std::map<std::string, FileSet> snapshots;   // by id
+  std::optional<FileSet> in_flight;           // of a backup that did not come back
+  std::set<std::string> passwords{"secret"};  // that must open it
+  std::set<std::string> perhaps;              // that may
   std::set<std::string> forgotten, perhaps_forgotten;
-  bool pruning = false;                         // began: what is forgotten may be gone, or parts of it
+  bool pruning = false;  // began: what is forgotten may be gone, or parts of it
 };
 
 class Life {
@@ -122,7 +124,8 @@ bool Life::forget_first() {
   promises_.perhaps_forgotten.insert(first.id);
   repo::LogState log = history.value().log;
   const repo::Forget forget{{first.commit.transaction}};
-  if (!repository.value()->log().append(log, forget, repository.value()->now(), world_->random(), {}).ok()) return false;
+  if (!repository.value()->log().append(log, forget, repository.value()->now(), world_->random(), {}).ok())
+    return false;
   promises_.forgotten.insert(first.id);
   return true;
 }

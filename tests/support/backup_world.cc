@@ -61,7 +61,8 @@ std::string noise(std::size_t bytes, std::uint64_t seed) {
 }
 
 std::string prose(std::size_t bytes, std::uint64_t seed) {
-  static const char* const kWords[] = {"anchor ", "rope ", "harbour ", "tide ", "keel ", "wind ", "chart ", "lamp\n"};
+  static const char* const kWords[] = {"anchor ", "rope ", "harbour ", "tide ",
+                                       "keel ",   "wind ", "chart ",   "lamp\n"};
   std::mt19937_64 random(seed);
   std::string out;
   while (out.size() < bytes) out += kWords[random() % 8];
@@ -119,7 +120,8 @@ Result<std::string> read_content(repo::ChunkReader& chunks, const model::Entry& 
       continue;
     }
     const Bytes plain = TRY(chunks.read(extent.chunk, {}));
-    if (extent.offset + extent.length > plain.size()) return Error(Errc::damaged, "an extent is beyond its chunk");
+    if (extent.offset + extent.length > plain.size())
+      return Error(Errc::damaged, "an extent is beyond its chunk");
     out += as_text(plain.subspan(extent.offset, extent.length));
   }
   return out;
@@ -131,7 +133,8 @@ bool same_attributes(const model::Entry& a, const model::Entry& b) {
 
 }  // namespace
 
-std::string difference(const repo::Repository& repository, const repo::Snapshot& snapshot, const FileSet& files) {
+std::string difference(const repo::Repository& repository, const repo::Snapshot& snapshot,
+                       const FileSet& files) {
   repo::LogState log;
   if (const auto followed = repository.log().follow(log, {}); !followed.ok()) return followed.error().text();
   repo::ChunkReader chunks(repository, log);
@@ -162,19 +165,21 @@ Result<std::map<std::string, model::Entry>> entries_of(const repo::Repository& r
   repo::ChunkReader chunks(repository, log);
   repo::TreeReader tree(chunks, snapshot.commit.roots.front());
   std::map<std::string, model::Entry> out;
-  while (const model::Entry* entry = TRY(tree.next({}))) out.emplace(entry->path, *entry);
-  return out;
+  for (;;) {
+    const model::Entry* entry = TRY(tree.next({}));
+    if (entry == nullptr) return out;
+    out.emplace(entry->path, *entry);
+  }
 }
 
 std::vector<std::string> names(storage::Storage& storage, std::string_view prefix) {
   std::vector<std::string> out;
-  const auto listed = storage.list(
-      prefix,
-      [&](const storage::ObjectInfo& info) -> Result<void> {
-        out.push_back(info.name);
-        return {};
-      },
-      {});
+  const auto listed = storage.list(prefix,
+                                   [&](const storage::ObjectInfo& info) -> Result<void> {
+                                     out.push_back(info.name);
+                                     return {};
+                                   },
+                                   {});
   if (!listed.ok()) out.push_back("(" + listed.error().text() + ")");
   std::sort(out.begin(), out.end());
   return out;

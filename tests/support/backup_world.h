@@ -1,5 +1,5 @@
-// BackupWorld: a repository, a machine that backs up to it, and files given as values; all deterministic by seed. And reading
-// a snapshot back to compare it with what was backed up.
+// BackupWorld: a repository, a machine that backs up to it, and files given as values; all deterministic by
+// seed. And reading a snapshot back to compare it with what was backed up.
 #pragma once
 
 #include <map>
@@ -67,9 +67,11 @@ class BackupWorld {
 };
 
 // How the snapshot differs from `files`: "" if not at all.
-std::string difference(const repo::Repository& repository, const repo::Snapshot& snapshot, const FileSet& files);
+std::string difference(const repo::Repository& repository, const repo::Snapshot& snapshot,
+                       const FileSet& files);
 // All entries of a snapshot's tree.
-Result<std::map<std::string, model::Entry>> entries_of(const repo::Repository& repository, const repo::Snapshot& snapshot);
+Result<std::map<std::string, model::Entry>> entries_of(const repo::Repository& repository,
+                                                       const repo::Snapshot& snapshot);
 
 // Names of objects of the store with that prefix.
 std::vector<std::string> names(storage::Storage& storage, std::string_view prefix);

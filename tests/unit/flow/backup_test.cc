@@ -1,5 +1,8 @@
-// The story of a backup, on a repository in memory: what is stored, what is shared, and what is said when something goes wrong.
+// The story of a backup, on a repository in memory: what is stored, what is shared, and what is said when
+// something goes wrong.
 
+#include "flow/check.h"
+#include "flow/prune.h"
 #include "storage/memory.h"
 #include "tests/support/backup_world.h"
 
@@ -49,7 +52,8 @@ FileSet home(int directories = 20, int files_each = 30) {
     const std::string directory = fmt::format("home/d{:03}", d);
     files.directory(directory);
     for (int f = 0; f < files_each; ++f) {
-      files.file(fmt::format("{}/f{:03}", directory, f), prose(200 + static_cast<std::size_t>(f) * 40, static_cast<std::uint64_t>(d * 1000 + f)));
+      files.file(fmt::format("{}/f{:03}", directory, f),
+                 prose(200 + static_cast<std::size_t>(f) * 40, static_cast<std::uint64_t>(d * 1000 + f)));
     }
   }
   files.file("home/large", noise(3'000'001, 7));
@@ -114,8 +118,8 @@ TEST_F(Backup, AnEditStoresADeltaOfOneLeaf) {
   EXPECT_EQ(second.files_changed, 1u);
   EXPECT_EQ(second.files_new, 1u);
   EXPECT_EQ(second.data_blobs, 1u);
-  EXPECT_LE(second.tree_blobs, 3u);        // a leaf or two, and the node above
-  EXPECT_LT(second.data_added, 4000u);     // not the leaf's 500 entries
+  EXPECT_LE(second.tree_blobs, 3u);     // a leaf or two, and the node above
+  EXPECT_LT(second.data_added, 4000u);  // not the leaf's 500 entries
   expect_same(second, files);
   // And on top of the delta, back again and elsewhere.
   files.file("home/d010/f011", "here again", 3);
@@ -182,7 +186,8 @@ TEST_F(Backup, EqualFilesAreStoredOnce) {
   files.directory("home/z", 2);
   // Copies under other names, small and large, in another order.
   for (int f = 0; f < 20; ++f) {
-    files.file(fmt::format("home/z/copy{:02}", 19 - f), files.at(fmt::format("home/d003/f{:03}", f)).bytes, 2);
+    files.file(fmt::format("home/z/copy{:02}", 19 - f), files.at(fmt::format("home/d003/f{:03}", f)).bytes,
+               2);
   }
   files.file("home/z/large", files.at("home/large").bytes, 2);
   const BackupReport report = run(files);
@@ -193,7 +198,8 @@ TEST_F(Backup, EqualFilesAreStoredOnce) {
 TEST_F(Backup, WhatIsAliveOfAMostlyDeadBundleIsStoredAnew) {
   FileSet files;
   files.directory("home");
-  for (int i = 0; i < 100; ++i) files.file(fmt::format("home/f{:03}", i), noise(8000, static_cast<std::uint64_t>(i)));
+  for (int i = 0; i < 100; ++i)
+    files.file(fmt::format("home/f{:03}", i), noise(8000, static_cast<std::uint64_t>(i)));
   const auto before = entries(run(files));
   const auto chunk_of = [](const std::map<std::string, model::Entry>& all, const std::string& path) {
     return all.at(path).content.front().chunk;
@@ -460,6 +466,88 @@ TEST_F(Backup, WithoutWhatWasRememberedNothingIsStoredTwiceThatIsIndexed) {
   EXPECT_EQ(second.files_new, 51u);
   EXPECT_EQ(second.data_blobs, 0u);
   expect_same(second, files);
+}
+
+namespace {
+
+// A maintainer prunes in the middle of the walk.
+class PrunedSource final : public source::Source {
+ public:
+  PrunedSource(const FileSet& files, BackupWorld& world, PruneOptions options)
+      : source_(files.list()), world_(world), options_(options) {}
+  Result<bool> next(source::Item& item, std::stop_token stop) override {
+    if (++items_ == 60) {
+      const auto repository = TRY(world_.open());
+      SilentObserver silent;
+      report = TRY(prune(*repository, options_, silent, {}));
+    }
+    return source_.next(item, stop);
+  }
+  Result<void> complete(source::Item& item) override { return source_.complete(item); }
+  Result<std::unique_ptr<source::Content>> open(const source::Item& item) override {
+    return source_.open(item);
+  }
+  PruneReport report;
+
+ private:
+  source::MemorySource source_;
+  BackupWorld& world_;
+  PruneOptions options_;
+  int items_ = 0;
+};
+
+}  // namespace
+
+class PrunedBackup : public Backup {
+ protected:
+  // Two snapshots, the first of which is forgotten: there is something to prune.
+  PrunedBackup() {
+    files_ = home(5, 20);
+    run(files_);
+    files_.remove("home/large");
+    run(files_);
+    const auto repository = std::move(world_.open()).value();
+    repo::LogState log;
+    EXPECT_TRUE(repository->log().follow(log, {}).ok());
+    const auto history = repository->history({});
+    const repo::Forget forget{{history.value().commits.front().commit.transaction}};
+    EXPECT_TRUE(repository->log().append(log, forget, repository->now(), world_.random(), {}).ok());
+    options_.wait_ms = 0;
+    options_.max_unused_percent = 0;
+    files_.file("home/large-again", noise(3'000'001, 7), 3);  // what the prune takes away
+  }
+  void expect_clean() {
+    const auto repository = std::move(world_.open()).value();
+    SilentObserver silent;
+    CheckSpec spec;
+    spec.level = CheckLevel::full;
+    const auto report = check(*repository, spec, silent, {});
+    ASSERT_TRUE(report.ok());
+    for (const Finding& f : report.value().findings) ADD_FAILURE() << f.object << ": " << f.text;
+  }
+  FileSet files_;
+  PruneOptions options_;
+};
+
+TEST_F(PrunedBackup, APruneThatWaitsTakesNothingFromARunUnderWay) {
+  PrunedSource source(files_, world_, options_);
+  const auto report = world_.backup_from(source, BackupWorld::spec());
+  ASSERT_TRUE(report.ok()) << report.error().text();
+  EXPECT_EQ(source.report.blocked_by.size(), 1u);
+  expect_same(report.value(), files_);
+  expect_clean();
+}
+
+TEST_F(PrunedBackup, ARunThatIsAbortedSaysSoAndTheNextSucceeds) {
+  options_.abort_open_after_s = 0;
+  PrunedSource source(files_, world_, options_);
+  const auto report = world_.backup_from(source, BackupWorld::spec());
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().kind(), Errc::conflict);
+  EXPECT_EQ(source.report.aborted.size(), 1u);
+  expect_clean();
+  expect_same(run(files_), files_);
+  expect_clean();
 }
 
 }  // namespace holdfast::flow

@@ -1,4 +1,5 @@
-// Copies between repositories: exact, each chunk once, nothing twice; with and without a shared content secret.
+// Copies between repositories: exact, each chunk once, nothing twice; with and without a shared content
+// secret.
 #include "flow/copy.h"
 
 #include "flow/check.h"
@@ -19,7 +20,9 @@ using testing::prose;
 class Copy : public ::testing::TestWithParam<bool> {
  protected:
   Copy()
-      : from_storage_(storage::open_memory()), to_storage_(storage::open_memory()), from_(*from_storage_, 1),
+      : from_storage_(storage::open_memory()),
+        to_storage_(storage::open_memory()),
+        from_(*from_storage_, 1),
         to_(*to_storage_, 2) {
     EXPECT_TRUE(from_.create().ok());
     source_ = std::move(from_.open()).value();
@@ -62,7 +65,8 @@ class Copy : public ::testing::TestWithParam<bool> {
 FileSet sample() {
   FileSet files;
   files.directory("home");
-  for (int i = 0; i < 900; ++i) files.file(fmt::format("home/f{:03}", i), prose(300, static_cast<std::uint64_t>(i)));
+  for (int i = 0; i < 900; ++i)
+    files.file(fmt::format("home/f{:03}", i), prose(300, static_cast<std::uint64_t>(i)));
   files.file("home/large", noise(3'000'001, 7));
   files.file("home/disk.img", noise(2 * kMiB, 8));
   files.file("home/zeros", std::string(300'000, '\0'));
