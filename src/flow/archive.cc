@@ -155,7 +155,7 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
     return queue_small(item, std::move(pending), false);
   }
   pending.entry = item.entry;
-  if (item.stream) return queue_stream(item, std::move(pending));
+  if (item.stream) return queue_large(item, std::move(pending), nullptr);
   if (!regular || item.entry.size_bytes == 0) return enqueue(std::move(pending));
   return queue_large(item, std::move(pending), pending.known ? &previous : nullptr);
 }
@@ -193,22 +193,11 @@ Result<void> Archive::close_bundle() {
   return context_.pipeline.submit(std::exchange(open_bundle_, nullptr));
 }
 
-// Of unknown length: one job for all of it.
-Result<void> Archive::queue_stream(source::Item& item, Pending pending) {
-  auto job = std::make_shared<Job>();
-  Range& range = job->range.emplace();
-  range.item = item;
-  range.to = kStreamBytesMax;
-  range.last = true;
-  ++pending_jobs_;
-  TRY(context_.pipeline.submit(job));
-  pending.ranges.push_back(std::move(job));
-  return enqueue(std::move(pending));
-}
-
 Result<void> Archive::queue_large(source::Item& item, Pending pending, const repo::LocalEntry* old) {
-  const std::uint64_t size = item.entry.size_bytes;
-  const bool paged = is_paged(size);
+  // A stream is one range: only one thread can read it.
+  const std::uint64_t size = item.stream ? kStreamBytesMax : item.entry.size_bytes;
+  const std::uint64_t step = item.stream ? kStreamBytesMax : kRangeBytes;
+  const bool paged = !item.stream && is_paged(size);
   std::unique_ptr<PageFile> before;
   if (paged && old != nullptr) {
     const std::uint64_t path = path_hash(context_.local, item.entry.path);
@@ -225,12 +214,12 @@ Result<void> Archive::queue_large(source::Item& item, Pending pending, const rep
       return enqueue(std::move(pending));
     }
   }
-  for (std::uint64_t from = 0; from < size; from += kRangeBytes) {
+  for (std::uint64_t from = 0; from < size; from += step) {
     auto job = std::make_shared<Job>();
     Range& range = job->range.emplace();
     range.item = item;
     range.from = from;
-    range.to = std::min(from + kRangeBytes, size);
+    range.to = std::min(from + step, size);
     range.last = range.to == size;
     range.paged = paged;
     if (before != nullptr) {
