@@ -122,7 +122,8 @@ std::string summary_text(const flow::BackupReport& report, bool dry_run, std::ui
 Result<int> run(Context& context, const BackupOptions& options) {
   const std::int64_t started = system_clock().ticks_ns();
   flow::BackupSpec spec = TRY(backup_spec(context, options));
-  ProgressOptions show = TRY(progress_options(context, "backup"));
+  ProgressOptions show = TRY(progress_options(context));
+  show.absolute = true;
   const auto source = TRY(open_input(options, spec));
   const Session session = TRY(open_session(context));
   Progress progress(std::move(show), system_clock(), context.out, context.signals);

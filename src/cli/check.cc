@@ -102,7 +102,7 @@ std::string summary_text(const flow::CheckReport& report) {
 
 Result<int> run(Context& context, const CheckOptions& options) {
   const flow::CheckSpec spec = TRY(spec_of(options));
-  ProgressOptions show = TRY(progress_options(context, "check"));
+  ProgressOptions show = TRY(progress_options(context));
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
   const flow::CheckReport report = TRY(perform(context, options, spec, progress));
   progress.finish();

@@ -43,7 +43,7 @@ std::string copied_text(const flow::CopiedSnapshot& copied) {
 Result<int> run(Context& context, const CopyOptions& options) {
   const RepositoryChoice choice{options.from_repository, options.from_repository_file,
                                 options.from_password_file, options.from_password_command, "HOLDFAST_FROM_"};
-  ProgressOptions show = TRY(progress_options(context, "copy"));
+  ProgressOptions show = TRY(progress_options(context));
   const Session from = TRY_AS(open_session(context, choice), "the repository to copy from");
   const Session to = TRY(open_session(context));
   const flow::SnapshotList list = TRY(flow::SnapshotList::read(*from.repository, context.stop));

@@ -163,7 +163,11 @@ Result<void> parse_into(const Syntax& syntax, const std::vector<std::string>& wo
   return level.store(given.more);
 }
 
-Result<Invocation> parse(const std::vector<std::string>& words) {
+Result<Invocation> parse(const std::vector<std::string>& given_words) {
+  // `help backup` is `backup --help`.
+  std::vector<std::string> words = given_words;
+  if (!words.empty() && words.front() == "help") std::rotate(words.begin(), words.begin() + 1, words.end());
+  if (!words.empty() && words.back() == "help" && given_words.front() == "help") words.back() = "--help";
   Invocation invocation;
   CLI::App app;
   Syntax global;

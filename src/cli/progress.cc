@@ -38,9 +38,8 @@ void say(std::FILE* to, const std::string& line) {
 
 }  // namespace
 
-Result<ProgressOptions> progress_options(const Context& context, std::string verb) {
+Result<ProgressOptions> progress_options(const Context& context) {
   ProgressOptions options;
-  options.verb = std::move(verb);
   options.json = context.global.json;
   options.quiet = context.global.quiet;
   options.verbose = context.global.verbose;
@@ -83,7 +82,7 @@ void Progress::progress(const flow::Progress& progress, std::string_view current
   }
   const std::lock_guard lock(mutex_);
   last_ = progress;
-  current_ = current;
+  current_ = current.empty() ? "" : whole(current);
   show();
 }
 
@@ -158,16 +157,21 @@ void Progress::finish() {
   erase();
 }
 
+std::string Progress::whole(std::string_view path) const {
+  return (options_.absolute && !path.starts_with('/') ? "/" : "") + std::string(path);
+}
+
 void Progress::problem(std::string_view path, std::string_view during, const Error& error) {
   ++problems_;
   const std::lock_guard lock(mutex_);
   erase();
   if (!options_.json) {
-    return say(stderr, fmt::format("holdfast: {}: {}: {}", during, printable(path), printable(error.text())));
+    return say(stderr,
+               fmt::format("holdfast: {}: {}: {}", during, printable(whole(path)), printable(error.text())));
   }
   const std::string inner = JsonObject().add("message", error.text()).text();
   JsonObject object;
-  object.add("message_type", "error").raw("error", inner).add("during", during).add("item", path);
+  object.add("message_type", "error").raw("error", inner).add("during", during).add("item", whole(path));
   say(stderr, object.text());
 }
 
@@ -179,11 +183,11 @@ void Progress::item(std::string_view action, std::string_view path, std::uint64_
     JsonObject object;
     object.add("message_type", "verbose_status")
         .add("action", action)
-        .add("item", path)
+        .add("item", whole(path))
         .add("data_size", size_bytes);
     out_.line(object.text());
   } else {
-    out_.line(fmt::format("{:<9}  {}", action, printable(path)));
+    out_.line(fmt::format("{:<9}  {}", action, printable(whole(path))));
   }
 }
 

@@ -15,7 +15,7 @@
 namespace holdfast::cli {
 
 struct ProgressOptions {
-  std::string verb;  // "backup", "restore": what is being done
+  bool absolute = false;  // paths told lack nothing but their leading '/'
   bool json = false;
   bool quiet = false;
   int verbose = 0;
@@ -24,7 +24,7 @@ struct ProgressOptions {
 };
 
 // Errc::usage where HOLDFAST_PROGRESS_FPS is no number of 0 to 60.
-Result<ProgressOptions> progress_options(const Context& context, std::string verb);
+Result<ProgressOptions> progress_options(const Context& context);
 
 class Progress final : public flow::Observer {
  public:
@@ -42,6 +42,7 @@ class Progress final : public flow::Observer {
 
  private:
   void show();
+  std::string whole(std::string_view path) const;
   std::string status_line() const;
   std::string status_json() const;
   std::uint64_t elapsed_seconds() const;

@@ -91,7 +91,7 @@ Result<int> run_prune(Context& context, const repo::Repository& repository, cons
     context.global.json ? context.out.line(plan_json(plan)) : context.out.write(flow::describe(plan));
     return 0;
   }
-  ProgressOptions show = TRY(progress_options(context, "prune"));
+  ProgressOptions show = TRY(progress_options(context));
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
   const flow::PruneReport report = TRY(flow::prune(repository, options, progress, context.stop));
   progress.finish();

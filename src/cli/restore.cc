@@ -60,8 +60,10 @@ Result<std::function<bool(const model::Entry&)>> wanted_of(const Words& patterns
     is_include(word) ? includes.push_back(as_exclude(word)) : excludes.push_back(word);
   }
   if (patterns.empty()) return std::function<bool(const model::Entry&)>();
-  auto in = std::make_shared<source::Rules>(TRY(rules_of(includes)));
-  auto out = std::make_shared<source::Rules>(TRY(rules_of(excludes)));
+  source::Rules included = TRY(rules_of(includes));
+  source::Rules excluded = TRY(rules_of(excludes));
+  const auto in = std::make_shared<const source::Rules>(std::move(included));
+  const auto out = std::make_shared<const source::Rules>(std::move(excluded));
   const auto meant = [](const source::Rules& rules, const model::Entry& entry) {
     const auto* rule =
         rules.match_with_parents(entry.path, entry.attributes.type == model::FileType::directory);
@@ -126,7 +128,7 @@ Result<int> run(Context& context, const RestoreOptions& options) {
   spec.delete_others = options.remove_others;
   spec.verify = options.verify;
   spec.dry_run = options.dry_run;
-  ProgressOptions show = TRY(progress_options(context, "restore"));
+  ProgressOptions show = TRY(progress_options(context));
   const Session session = TRY(open_session(context));
   const flow::SnapshotList list = TRY(flow::SnapshotList::read(*session.repository, context.stop));
   const flow::PickedSnapshot picked = TRY(list.pick(options.snapshot, filter_of(options.filter)));

@@ -56,7 +56,8 @@ Result<void> check_intent(const ForgetSpec& spec) {
 
 Result<ForgetPlan> forget_once(const repo::Repository& repository, const ForgetSpec& spec,
                                std::stop_token stop) {
-  ForgetPlan plan{TRY(SnapshotList::read(repository, stop)), {}, {}};
+  SnapshotList list = TRY(SnapshotList::read(repository, stop));
+  ForgetPlan plan{std::move(list), {}, {}};
   if (spec.ids.empty()) {
     TRY(judge_by_policy(repository, spec, plan));
   } else {

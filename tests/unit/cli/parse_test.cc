@@ -97,10 +97,10 @@ TEST(Parse, ACommandsNameMayBeAnArgument) {
 TEST(Parse, SaysWhatIsWrong) {
   const auto unknown = parse({"bakcup"});
   ASSERT_FALSE(unknown.ok());
-  EXPECT_EQ(unknown.error().text(), "there is no command 'bakcup' (usage)");
+  EXPECT_EQ(unknown.error().text(), "there is no command 'bakcup'");
   const auto option = parse({"ls", "--lnog"});
   ASSERT_FALSE(option.ok());
-  EXPECT_EQ(option.error().text(), "there is no option '--lnog' (usage)");
+  EXPECT_EQ(option.error().text(), "there is no option '--lnog'");
   EXPECT_EQ(option.error().hint(), "see `holdfast ls --help`");
   EXPECT_NE(parse({"prune", "--keep-daily", "7"}).error().hint().find("holdfast forget"), std::string::npos);
 }

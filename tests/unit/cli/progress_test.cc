@@ -47,14 +47,14 @@ class ProgressTest : public ::testing::Test {
 };
 
 TEST_F(ProgressTest, IsSilentWithoutATerminal) {
-  Progress progress({.verb = "backup", .per_second = {}}, clock_, out_, signals_);
+  Progress progress({.per_second = {}}, clock_, out_, signals_);
   clock_.ticks = 100 * kSecondNs;
   progress.progress(half_, "x");
   EXPECT_EQ(shown(), "");
 }
 
 TEST_F(ProgressTest, ALinePerIntervalWhereAskedFor) {
-  Progress progress({.verb = "backup", .per_second = 0.5}, clock_, out_, signals_);
+  Progress progress({.per_second = 0.5}, clock_, out_, signals_);
   for (clock_.ticks = 0; clock_.ticks < 10 * kSecondNs; clock_.ticks += kSecondNs / 4)
     progress.progress(half_, "a\nb");
   const std::string text = shown();
@@ -63,7 +63,7 @@ TEST_F(ProgressTest, ALinePerIntervalWhereAskedFor) {
 }
 
 TEST_F(ProgressTest, AtMostTenATimeOnATerminal) {
-  Progress progress({.verb = "backup", .terminal = true, .per_second = {}}, clock_, out_, signals_);
+  Progress progress({.terminal = true, .per_second = {}}, clock_, out_, signals_);
   for (int i = 0; i < 1000; ++i) {
     clock_.ticks += kSecondNs / 1000;
     progress.progress(half_, "x");
@@ -75,7 +75,7 @@ TEST_F(ProgressTest, AtMostTenATimeOnATerminal) {
 }
 
 TEST_F(ProgressTest, JsonLinesUseTheWordsOfRestic) {
-  Progress progress({.verb = "backup", .json = true, .verbose = 1, .per_second = {}}, clock_, out_, signals_);
+  Progress progress({.json = true, .verbose = 1, .per_second = {}}, clock_, out_, signals_);
   clock_.ticks = 4 * kSecondNs;
   progress.progress(half_, "a");
   progress.item("new", "b", 7);
@@ -94,13 +94,19 @@ TEST_F(ProgressTest, JsonLinesUseTheWordsOfRestic) {
 
 TEST_F(ProgressTest, ItemsOnlyWhereWanted) {
   {
-    Progress quiet({.verb = "backup", .verbose = 0, .per_second = {}}, clock_, out_, signals_);
+    Progress quiet({.verbose = 0, .per_second = {}}, clock_, out_, signals_);
     quiet.item("new", "a", 1);
   }
-  Progress once({.verb = "backup", .verbose = 1, .per_second = {}}, clock_, out_, signals_);
+  Progress once({.verbose = 1, .per_second = {}}, clock_, out_, signals_);
   once.item("unchanged", "b", 1);
   once.item("new", "c", 1);
   EXPECT_EQ(shown(), "new        c\n");
+}
+
+TEST_F(ProgressTest, PathsOfABackupAreAbsolute) {
+  Progress progress({.absolute = true, .verbose = 1, .per_second = {}}, clock_, out_, signals_);
+  progress.item("new", "home/ann", 1);
+  EXPECT_EQ(shown(), "new        /home/ann\n");
 }
 
 TEST_F(ProgressTest, RefusesABadRate) {
@@ -108,11 +114,11 @@ TEST_F(ProgressTest, RefusesABadRate) {
   for (const char* bad : {"x", "-1", "61", "1e9", "nan", "1 "}) {
     const Environment environment(Environment::Variables{{"HOLDFAST_PROGRESS_FPS", bad}});
     const Context context{global, environment, out_, signals_, {}};
-    EXPECT_FALSE(progress_options(context, "backup").ok()) << bad;
+    EXPECT_FALSE(progress_options(context).ok()) << bad;
   }
   const Environment environment(Environment::Variables{{"HOLDFAST_PROGRESS_FPS", "0.2"}});
   const Context context{global, environment, out_, signals_, {}};
-  EXPECT_EQ(progress_options(context, "backup").value().per_second, 0.2);
+  EXPECT_EQ(progress_options(context).value().per_second, 0.2);
 }
 
 }  // namespace

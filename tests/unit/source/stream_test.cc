@@ -45,7 +45,8 @@ TEST(StreamSource, AFailedCommandIsAnErrorAtTheEnd) {
 }
 
 TEST(StreamSource, AFailedCommandFailsTheSource) {
-  const auto source = std::move(StreamSource::from_command("dump", {"sh", "-c", "echo half; exit 3"}, system_clock())).value();
+  const std::vector<std::string> command = {"sh", "-c", "echo half; exit 3"};
+  const auto source = std::move(StreamSource::from_command("dump", command, system_clock())).value();
   Item item;
   ASSERT_TRUE(source->next(item, {}).value());
   const auto content = std::move(source->open(item)).value();
@@ -57,7 +58,8 @@ TEST(StreamSource, AFailedCommandFailsTheSource) {
 
 TEST(StreamSource, ARequestToStopEndsAReadThatWaits) {
   std::stop_source stop;
-  const auto source = std::move(StreamSource::from_command("dump", {"sleep", "1000000"}, system_clock())).value();
+  const std::vector<std::string> command = {"sleep", "1000000"};
+  const auto source = std::move(StreamSource::from_command("dump", command, system_clock())).value();
   Item item;
   ASSERT_TRUE(source->next(item, stop.get_token()).value());
   const auto content = std::move(source->open(item)).value();
