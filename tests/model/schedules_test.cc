@@ -205,6 +205,25 @@ TEST_F(Schedules, OlderCheckpointsOfARunGoFirst) {
   EXPECT_EQ(admin.prune(thorough()).value().deleted_transactions, 2u);
 }
 
+// The last of three commits stored nothing: the slots that it needs are the first one's, the page that says so is the
+// second one's. Neither those two nor itself may go.
+TEST_F(Schedules, PagesAndCommitsAreNeededToo) {
+  const auto first = back_up(here, {{"a", noise(1, kLarge)}}, "one");
+  const repo::History history = here.repository->history({}).value();
+  model::Commit commit = history.find(first)->commit;
+  const auto references = here.repository->read_references(commit, {}).value();
+  commit.tags = {"two"};
+  const repo::Snapshot second = open(here)->commit(commit, references, nullptr, {}).value();
+  commit.tags = {"three"};
+  const repo::Snapshot third = open(here)->commit(commit, references, &second.commit, {}).value();
+  ASSERT_EQ(third.commit.pages.at(0).owner, second.commit.transaction);
+  contents["three"] = contents["one"];
+  flow::forget(*admin.repository, {first, second.commit.transaction}, {}).value();
+  EXPECT_TRUE(flow::plan_prune(*admin.repository, thorough(), {}).value().nothing_to_do());
+  admin.prune(thorough()).value();
+  expect_restores({"three"});
+}
+
 // The second witness: a commit whose reference set lacks what its tree needs.
 TEST_F(Schedules, AnUncoveredTreeStopsEverything) {
   const Files files{{"a", noise(1, kLarge)}, {"b", noise(2, kLarge)}};
@@ -268,17 +287,19 @@ TEST(LogState, ADeleteIsBoundToItsCondemnation) {
   repo::LogState log;
   log.apply(0, repo::Condemn{{item(0, {}), item(2, {1})}});
   log.apply(1, repo::Uncondemn{0, {{{1, 1}, 0}}});
-  log.apply(2, repo::Condemn{{item(0, {5})}});
+  log.apply(2, repo::Condemn{{item(0, {}), item(4, {5})}});
   log.apply(3, repo::Delete{0, 2, {{item(0, {}), 1}}});      // another condemnation is in force
   log.apply(4, repo::Delete{0, 2, {{item(2, {1}), 1}}});     // made for another head
   log.apply(5, repo::Delete{0, 4, {{item(2, {1, 2}), 1}}});  // other slots
   EXPECT_TRUE(log.deleted.empty());
   EXPECT_FALSE(log.usable({{{1, 1}, 0}, 1}));
-  EXPECT_TRUE(log.usable({{{1, 1}, 0}, 5}));
+  EXPECT_FALSE(log.usable({{{1, 1}, 4}, 1}));
+  EXPECT_TRUE(log.usable({{{1, 1}, 4}, 5}));
   log.apply(6, repo::Uncondemn{0, {{{1, 1}, 0}}});  // lifts what is no longer in force
   EXPECT_FALSE(log.usable({{{1, 1}, 0}, 1}));
-  log.apply(7, repo::Delete{2, 6, {{item(0, {5}), 3}}});
-  EXPECT_EQ(log.generation({{1, 1}, 0}), 3u);
+  log.apply(7, repo::Delete{2, 6, {{item(0, {}), 3}, {item(4, {5}), 3}}});
+  EXPECT_FALSE(log.generation({{1, 1}, 0}).has_value());
+  EXPECT_EQ(log.generation({{1, 1}, 4}), 3u);
   EXPECT_EQ(log.generation({{1, 1}, 2}), 0u);
 }
 
