@@ -1,5 +1,5 @@
-// Any bytes as a record of the model or a log entry: an error, or something that encodes to bytes which decode and encode
-// to the same again.
+// Any bytes as a record of the model or a log entry: an error, or something that encodes to bytes which
+// decode and encode to the same again.
 #include "base/check.h"
 #include "model/tree.h"
 #include "repo/log.h"
@@ -31,7 +31,8 @@ Result<Buffer> again_leaf(Bytes in) {
 
 Result<Buffer> again_node(Bytes in) {
   const std::uint8_t level = in.size() > 1 ? in[1] : 0;
-  return encode_node(level, TRY(decode_node(in, level)));
+  const std::vector<Child> children = TRY(decode_node(in, level));
+  return encode_node(level, children);
 }
 
 Result<Buffer> again_page(Bytes in) {
@@ -50,10 +51,14 @@ Result<Buffer> again(unsigned which, Bytes in) {
       const Manifest manifest = TRY(decode_manifest(in));
       return encode(manifest);
     }
-    case 2: return again_page(in);
-    case 3: return again_block(in);
-    case 4: return again_leaf(in);
-    case 5: return again_node(in);
+    case 2:
+      return again_page(in);
+    case 3:
+      return again_block(in);
+    case 4:
+      return again_leaf(in);
+    case 5:
+      return again_node(in);
     default: {
       const repo::LogEntry entry = TRY(repo::decode_log_entry(in));
       return repo::encode(entry);
@@ -117,7 +122,8 @@ std::vector<Buffer> make_samples() {
   all.push_back(sample(3, block.bytes()));
   all.push_back(sample(4, encode_leaf(sample_entries())));
   all.push_back(sample(4, encode_delta({{pack, 4}, {9}, {0, 3}}, sample_entries())));
-  all.push_back(sample(5, encode_node(1, {{"home", {pack, 4}, {9}, 5, 2, 21}, {"home/x", {pack, 5}, {8}, 1, 1, 1}})));
+  all.push_back(
+      sample(5, encode_node(1, {{"home", {pack, 4}, {9}, 5, 2, 21}, {"home/x", {pack, 5}, {8}, 1, 1, 1}})));
   for (const repo::LogEntry& e : std::vector<repo::LogEntry>{
            repo::Forget{{{7, 1}}}, repo::Condemn{{{pack, slots}}}, repo::Uncondemn{3, {pack}},
            repo::Delete{3, 4, {{{pack, slots}, 4}}}, repo::Tag{{7, 1}, {"a", "b"}}, repo::Abandon{{7, 1}}}) {

@@ -1,5 +1,6 @@
-// Any bytes as a vital object, config, key slot, part of a pack, or name: an error, or a value that is the same after
-// encoding and decoding. Digests and signatures are put right first, else nothing would get behind them.
+// Any bytes as a vital object, config, key slot, part of a pack, or name: an error, or a value that is the
+// same after encoding and decoding. Digests and signatures are put right first, else nothing would get behind
+// them.
 #include "base/check.h"
 #include "base/codec.h"
 #include "repo/config.h"
@@ -33,7 +34,8 @@ void check_vital(Bytes in) {
   for (std::uint8_t kind = 1; kind <= 7; ++kind) {
     const auto vital = unwrap_vital(static_cast<Vital>(kind), in, "x");
     if (!vital.ok()) continue;
-    const auto twin = unwrap_vital(static_cast<Vital>(kind), wrap_vital(static_cast<Vital>(kind), vital.value().body), "x");
+    const auto twin =
+        unwrap_vital(static_cast<Vital>(kind), wrap_vital(static_cast<Vital>(kind), vital.value().body), "x");
     HF_ASSERT(twin.ok() && twin.value().body == vital.value().body && !twin.value().one_copy_damaged);
   }
 }
@@ -41,7 +43,8 @@ void check_vital(Bytes in) {
 void check_config(Bytes in) {
   Secrets secrets;
   secrets.admin = fixed_key(1);
-  const auto signed_by_admin = sign_body(fixed_key(1), sample_config().id, kConfigName, Buffer(in.begin(), in.end()));
+  const auto signed_by_admin =
+      sign_body(fixed_key(1), sample_config().id, kConfigName, Buffer(in.begin(), in.end()));
   const auto config = decode_config(wrap_vital(Vital::config, signed_by_admin));
   if (!config.ok()) return;
   const Buffer object = encode_config(config.value(), secrets);
@@ -88,13 +91,20 @@ void check_name(Bytes in) {
 
 void check(unsigned which, Bytes in) {
   switch (which % 7) {
-    case 0: return check_vital(in);
-    case 1: return check_config(in);
-    case 2: return (void)decode_slot(wrap_vital(Vital::key, in), "keys/x").ok();
-    case 3: return check_header(in);
-    case 4: return check_trailer(in);
-    case 5: return check_directory(in);
-    default: return check_name(in);
+    case 0:
+      return check_vital(in);
+    case 1:
+      return check_config(in);
+    case 2:
+      return (void)decode_slot(wrap_vital(Vital::key, in), "keys/x").ok();
+    case 3:
+      return check_header(in);
+    case 4:
+      return check_trailer(in);
+    case 5:
+      return check_directory(in);
+    default:
+      return check_name(in);
   }
 }
 
@@ -114,7 +124,8 @@ std::vector<Buffer> make_samples() {
   using fuzz::sample;
   Secrets secrets;
   secrets.admin = fixed_key(1);
-  const Buffer config = unwrap_vital(Vital::config, encode_config(sample_config(), secrets), "x").value().body;
+  const Buffer config =
+      unwrap_vital(Vital::config, encode_config(sample_config(), secrets), "x").value().body;
   Identity identity;
   identity.frame_log2 = 12;
   const Header header{identity, {1, 3, {true, false, true}}};

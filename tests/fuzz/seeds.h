@@ -1,5 +1,5 @@
-// Seeds for targets whose inputs must look right before they get anywhere: now and then the mutator begins anew from a
-// sample, so that a few seconds without a stored corpus reach deep.
+// Seeds for targets whose inputs must look right before they get anywhere: now and then the mutator begins
+// anew from a sample, so that a few seconds without a stored corpus reach deep.
 #pragma once
 
 #include <algorithm>

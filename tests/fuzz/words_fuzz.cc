@@ -1,5 +1,5 @@
-// Any bytes as what operators and stores write: durations, retention counts, snapshot words, groups, object names, exclude
-// patterns. `re:` patterns are left out: their compiler is the C library's.
+// Any bytes as what operators and stores write: durations, retention counts, snapshot words, groups, object
+// names, exclude patterns. `re:` patterns are left out: their compiler is the C library's.
 #include "base/check.h"
 #include "model/retention.h"
 #include "source/pattern.h"
@@ -52,21 +52,37 @@ void check_pattern(std::string_view text) {
 
 void check(unsigned which, std::string_view text) {
   switch (which % 6) {
-    case 0: return check_duration(text);
-    case 1: return check_keep(text);
-    case 2: return check_snapshot_word(text);
-    case 3: return check_object_name(text);
-    case 4: return (void)model::parse_group_by(text).ok();
-    default: return check_pattern(text);
+    case 0:
+      return check_duration(text);
+    case 1:
+      return check_keep(text);
+    case 2:
+      return check_snapshot_word(text);
+    case 3:
+      return check_object_name(text);
+    case 4:
+      return (void)model::parse_group_by(text).ok();
+    default:
+      return check_pattern(text);
   }
 }
 
 std::vector<Buffer> make_samples() {
   std::vector<Buffer> all;
-  for (const auto& [which, text] : std::vector<std::pair<std::uint8_t, std::string_view>>{
-           {0, "2y5m7d3h"}, {0, "3w"}, {1, "unlimited"}, {1, "7"}, {1, "7d"}, {2, "latest~2:/home/ann"},
-           {2, "4bba301e"}, {3, "t/00000000000000aa-00000001/man"}, {4, "host,paths,tags"}, {5, "*.o\na/b.o"},
-           {5, "!/a/**/b?[a-z]/\na/x/y/bcd"}, {5, "path:/a/b\na/b"}, {5, "a\\*[!x-]*\na*bc"}}) {
+  for (const auto& [which, text] :
+       std::vector<std::pair<std::uint8_t, std::string_view>>{{0, "2y5m7d3h"},
+                                                              {0, "3w"},
+                                                              {1, "unlimited"},
+                                                              {1, "7"},
+                                                              {1, "7d"},
+                                                              {2, "latest~2:/home/ann"},
+                                                              {2, "4bba301e"},
+                                                              {3, "t/00000000000000aa-00000001/man"},
+                                                              {4, "host,paths,tags"},
+                                                              {5, "*.o\na/b.o"},
+                                                              {5, "!/a/**/b?[a-z]/\na/x/y/bcd"},
+                                                              {5, "path:/a/b\na/b"},
+                                                              {5, "a\\*[!x-]*\na*bc"}}) {
     all.push_back(fuzz::sample(which, as_bytes(text)));
   }
   return all;

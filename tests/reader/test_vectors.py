@@ -1,4 +1,4 @@
-"""docs/format/vectors.json by the reader's own means: what it says must follow from the specification alone."""
+"""docs/format/vectors.json by the reader's own means: it must follow from the specification alone."""
 
 import json
 import os
@@ -29,9 +29,14 @@ def first_word(digest):
 def described(entries):
     """Entries as the vectors describe them."""
     return [{"path": e.path.decode(), "type": e.type, "mode": e.attributes.mode, "seconds": e.mtime.seconds,
-             "nanoseconds": e.mtime.nanoseconds, "size": e.size, "link group": e.link, "target": e.target.decode(),
-             "extents": [{"slot": x.chunk.address.slot if x.chunk else None, "offset": x.offset, "length": x.length}
-                         for x in e.extents]} for e in entries]
+             "nanoseconds": e.mtime.nanoseconds, "size": e.size, "link group": e.link,
+             "target": e.target.decode(), "extents": [described_extent(x) for x in e.extents]}
+            for e in entries]
+
+
+def described_extent(extent):
+    slot = extent.chunk.address.slot if extent.chunk else None
+    return {"slot": slot, "offset": extent.offset, "length": extent.length}
 
 
 def cut(table, limits, data):
@@ -80,7 +85,8 @@ class Vectors(unittest.TestCase):
     def test_ids(self):
         case = self.all["ids"]
         content, plain = unhex(case["content secret"]), unhex(case["plain"])
-        self.assertEqual(keyed(derive("chunk id", content), bytes([case["type"]]) + plain).hex(), case["chunk id"])
+        chunk_id = keyed(derive("chunk id", content), bytes([case["type"]]) + plain)
+        self.assertEqual(chunk_id.hex(), case["chunk id"])
         self.assertEqual(keyed(derive("member id", content), plain)[:16].hex(), case["member id"])
 
     def test_cuts(self):
@@ -98,7 +104,8 @@ class Vectors(unittest.TestCase):
         names = [b"file%d" % i for i in range(2000)]
         self.assertEqual([i for i, name in enumerate(names) if first_word(keyed(tree, name)) % 512 == 0],
                          case["leaf ends after"])
-        self.assertEqual([i for i, name in enumerate(names) if first_word(keyed(tree, b"\1" + name)) % 128 == 0],
+        self.assertEqual([i for i, name in enumerate(names)
+                          if first_word(keyed(tree, b"\1" + name)) % 128 == 0],
                          case["node of level 1 ends after"])
         self.assertEqual([i for i, name in enumerate(names)
                           if first_word(keyed(bundle, struct.pack("<Q", 32 * i) + name)) >> 32
@@ -142,8 +149,12 @@ class Vectors(unittest.TestCase):
         base, top = (Address(PackId(Txn(writer, 1), 1), slot) for slot in (9, 10))
         nodes[base] = (b"\7" + bytes(15), unhex(case["full leaf"]))
         nodes[top] = (b"\1" * 16, unhex(case["delta leaf"]))
-        repository = SimpleNamespace(
-            chunk=lambda address: (SimpleNamespace(type=3, id=nodes[address][0] + bytes(16)), nodes[address][1]))
+
+        def chunk(address):
+            id_, plain = nodes[address]
+            return SimpleNamespace(type=3, id=id_ + bytes(16)), plain
+
+        repository = SimpleNamespace(chunk=chunk)
         merged = Tree(repository, None).leaf(top, b"\1" * 16)
         self.assertEqual([entry.path for entry in merged], [b"home/a", b"home/b"])
 

@@ -1,4 +1,5 @@
-// What decoders must refuse although every read of it succeeds. Each was found by a fuzz target or in making one.
+// What decoders must refuse although every read of it succeeds. Each was found by a fuzz target or in making
+// one.
 #include <gtest/gtest.h>
 
 #include <limits>
