@@ -61,6 +61,15 @@ class Decoder {
   std::uint32_t u32() { return static_cast<std::uint32_t>(little(4)); }
   std::uint64_t u64() { return little(8); }
   std::uint64_t varint();
+  // Fails beyond 32 bits, so that no value is silently cut.
+  std::uint32_t varint32() {
+    const std::uint64_t value = varint();
+    if (value > 0xffffffffu) {
+      fail();
+      return 0;
+    }
+    return static_cast<std::uint32_t>(value);
+  }
   std::int64_t svarint() {
     const std::uint64_t bits = varint();
     return static_cast<std::int64_t>((bits >> 1) ^ (~(bits & 1) + 1));

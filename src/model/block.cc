@@ -131,7 +131,9 @@ void encode_sparse(Encoder& out, const std::vector<Entry>& entries, Has has, Put
 void encode_times(Encoder& out, const std::vector<Entry>& entries) {
   std::int64_t before = 0;
   for (const Entry& entry : entries) {
-    out.svarint(entry.mtime.seconds - before);
+    // Modulo 2^64, as the decoder adds: the distance of two times may be more than 63 bits.
+    out.svarint(static_cast<std::int64_t>(static_cast<std::uint64_t>(entry.mtime.seconds) -
+                                          static_cast<std::uint64_t>(before)));
     before = entry.mtime.seconds;
   }
   Time last;
@@ -204,10 +206,10 @@ Attributes decode_attributes(Decoder& in) {
   const std::uint8_t type = in.u8();
   if (type > static_cast<std::uint8_t>(FileType::block_device)) in.fail();
   a.type = static_cast<FileType>(type);
-  a.mode = static_cast<std::uint32_t>(in.varint());
+  a.mode = in.varint32();
   if (a.mode > 07777) in.fail();
-  a.uid = static_cast<std::uint32_t>(in.varint());
-  a.gid = static_cast<std::uint32_t>(in.varint());
+  a.uid = in.varint32();
+  a.gid = in.varint32();
   a.user = in.string();
   a.group = in.string();
   a.xattrs.resize(in.count(2));
@@ -225,8 +227,8 @@ Decoded decode_tables(Decoder& in) {
   tables.chunks.resize(in.count(4));
   for (Extent& chunk : tables.chunks) {
     const std::uint64_t transaction = in.varint();
-    chunk.chunk.pack.pack = static_cast<std::uint32_t>(in.varint());
-    chunk.chunk.slot = static_cast<std::uint32_t>(in.varint());
+    chunk.chunk.pack.pack = in.varint32();
+    chunk.chunk.slot = in.varint32();
     if (in.u8() != 0) chunk.id = in.array<16>();
     if (!in.ok() || transaction >= transactions.size()) {
       in.fail();
@@ -278,11 +280,12 @@ void decode_times(Decoder& in, std::vector<Entry>& entries) {
   }
   Time last;
   for (Entry& entry : entries) {
-    std::int64_t ns = in.svarint();
-    if (entry.mtime.seconds == last.seconds) ns += static_cast<std::int64_t>(last.nanoseconds);
-    if (ns < 0 || ns >= 1'000'000'000) in.fail();
-    entry.mtime.nanoseconds = static_cast<std::uint32_t>(ns);
+    const std::int64_t value = in.svarint();
+    const std::int64_t base = entry.mtime.seconds == last.seconds ? std::int64_t{last.nanoseconds} : 0;
+    // Compared before they are added: a hostile value must not overflow.
+    if (value < -base || value >= 1'000'000'000 - base) in.fail();
     if (!in.ok()) return;
+    entry.mtime.nanoseconds = static_cast<std::uint32_t>(base + value);
     last = entry.mtime;
   }
 }

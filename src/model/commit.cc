@@ -115,7 +115,9 @@ Result<Commit> decode_commit(Bytes bytes) {
   commit.previous_hash = in.array<32>();
   commit.start = decode_time(in);
   commit.end = decode_time(in);
-  commit.zone_minutes = static_cast<int>(in.svarint());
+  const std::int64_t zone = in.svarint();
+  commit.zone_minutes = static_cast<int>(zone);
+  if (commit.zone_minutes != zone) in.fail();
   commit.host = in.string();
   commit.user = in.string();
   commit.program = in.string();
@@ -172,9 +174,11 @@ Result<Manifest> decode_manifest(Bytes bytes) {
     pack.chunks.resize(in.count(35));
     for (ManifestChunk& chunk : pack.chunks) {
       chunk.id = in.array<32>();
-      chunk.type = static_cast<ChunkType>(in.u8());
-      chunk.plain_bytes = static_cast<std::uint32_t>(in.varint());
-      chunk.stored_bytes = static_cast<std::uint32_t>(in.varint());
+      const std::uint8_t type = in.u8();
+      if (type < 1 || type > 4) in.fail();
+      chunk.type = static_cast<ChunkType>(type);
+      chunk.plain_bytes = in.varint32();
+      chunk.stored_bytes = in.varint32();
     }
   }
   TRY(in.finish("a manifest"));

@@ -42,8 +42,9 @@ Result<Duration> parse_duration(std::string_view text) {
     given[unit] = true;
     rest.remove_prefix(static_cast<std::size_t>(at + 1 - rest.data()));
   }
-  return Duration{
-      .years = numbers[0], .months = numbers[1], .days = 7 * numbers[2] + numbers[3], .hours = numbers[4]};
+  const int days = 7 * numbers[2] + numbers[3];
+  if (days > kNumberMax) return bad_duration(text);  // so that what to_string() says of it can be parsed again
+  return Duration{.years = numbers[0], .months = numbers[1], .days = days, .hours = numbers[4]};
 }
 
 std::string to_string(const Duration& duration) {

@@ -21,7 +21,8 @@ struct Duration {
   bool zero() const { return *this == Duration{}; }
 };
 
-// Each unit at most once, in any order; not negative, each number at most 100,000. Error: usage.
+// Each unit at most once, in any order; not negative, each number at most 100,000, and so the days of weeks and
+// days together. Error: usage.
 Result<Duration> parse_duration(std::string_view text);
 
 // "2y5m7d3h", without the units that are 0; "0h" where all are.

@@ -4,12 +4,6 @@
 
 namespace holdfast::model {
 
-namespace {
-
-constexpr std::uint32_t kSlotMax = 1u << 24;
-
-}  // namespace
-
 bool Slots::contains(const Slots& other) const {
   for (std::size_t i = 0; i < other.words_.size(); ++i) {
     const std::uint64_t mine = i < words_.size() ? words_[i] : 0;
@@ -65,7 +59,7 @@ Slots Slots::decode(Decoder& in) {
   for (std::uint64_t i = 0; i < runs && in.ok(); ++i) {
     const std::uint64_t gap = in.varint();
     const std::uint64_t length = in.varint();
-    const bool sane = gap <= kSlotMax && length <= kSlotMax && at + gap + length <= kSlotMax && length > 0 &&
+    const bool sane = gap <= kSlotsMax && length <= kSlotsMax && at + gap + length <= kSlotsMax && length > 0 &&
                       (i == 0 || gap > 0);
     if (!in.ok() || !sane) {
       in.fail();
@@ -142,9 +136,13 @@ Buffer encode_page(References::const_iterator first, References::const_iterator 
 Result<void> decode_page(Bytes page, References& to) {
   Decoder in(page);
   const std::uint64_t n = in.count(17);
+  PackId last;
   for (std::uint64_t i = 0; i < n && in.ok(); ++i) {
     const PackId pack = decode_pack(in);
+    if (i > 0 && !(last < pack)) in.fail();
+    if (!in.ok()) break;
     to[pack].unite(Slots::decode(in));
+    last = pack;
   }
   return in.finish("a reference page");
 }

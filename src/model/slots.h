@@ -12,6 +12,9 @@
 
 namespace holdfast::model {
 
+// Of a pack.
+inline constexpr std::uint32_t kSlotsMax = 65536;
+
 class Slots {
  public:
   void insert(std::uint32_t slot) {
@@ -30,7 +33,7 @@ class Slots {
   bool operator==(const Slots& other) const { return contains(other) && other.contains(*this); }
 
   void encode(Encoder& out) const;
-  // Slots are below 2^24.
+  // Refuses slots that no pack has: beyond kSlotsMax a few bytes could ask for megabytes.
   static Slots decode(Decoder& in);
 
  private:

@@ -39,7 +39,7 @@ Result<Leaf> decode_leaf(Bytes bytes) {
     leaf.delta.removed.resize(in.count(1));
     std::uint64_t next = 0;
     for (std::uint32_t& position : leaf.delta.removed) {
-      const std::uint64_t at = next + in.varint();
+      const std::uint64_t at = next + in.varint32();
       if (at >= kLeafEntriesMax) in.fail();
       position = static_cast<std::uint32_t>(at);
       next = at + 1;
@@ -113,8 +113,8 @@ Result<std::vector<Child>> decode_node(Bytes bytes, std::uint8_t level) {
     const std::uint64_t shared = in.varint();
     const std::string_view rest = in.string();
     const std::uint64_t transaction = in.varint();
-    child.address.pack.pack = static_cast<std::uint32_t>(in.varint());
-    child.address.slot = static_cast<std::uint32_t>(in.varint());
+    child.address.pack.pack = in.varint32();
+    child.address.slot = in.varint32();
     child.id = in.array<16>();
     child.entries = in.varint();
     child.files = in.varint();

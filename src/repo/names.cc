@@ -40,6 +40,7 @@ std::optional<TransactionObject> parse_transaction_name(std::string_view name) {
   if (name.substr(0, 2) != kTransactionPrefix || name.size() < 29 || name[27] != '/') return std::nullopt;
   if (!parse(name.substr(2, 25), out.id)) return std::nullopt;
   out.what = name.substr(28);
+  if (transaction_name(out.id, out.what) != name) return std::nullopt;
   return out;
 }
 
@@ -58,6 +59,7 @@ std::optional<PackObject> parse_pack_name(std::string_view name) {
 std::optional<std::uint64_t> parse_log_name(std::string_view name) {
   std::uint64_t number = 0;
   if (name.substr(0, 4) != kLogPrefix || name.size() != 20 || !parse(name.substr(4), number, 16)) return std::nullopt;
+  if (log_name(number) != name) return std::nullopt;
   return number;
 }
 

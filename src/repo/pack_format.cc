@@ -96,7 +96,7 @@ Result<Header> decode_header(Bytes bytes) {
   kept.frames = in.u32();
   const Bytes map = in.raw(in.u32());
   if (id.frame_log2 < kFrameLog2Min || id.frame_log2 > kFrameLog2Max) in.fail();
-  if ((kept.frames + 7) / 8 != map.size() || (kept.generation == 0 && kept.frames != 0)) in.fail();
+  if ((std::uint64_t{kept.frames} + 7) / 8 != map.size() || (kept.generation == 0 && kept.frames != 0)) in.fail();
   TRY(in.finish("a pack's header", true));
   for (std::uint32_t i = 0; i < kept.frames; ++i) kept.kept.push_back((map[i / 8] >> (i % 8) & 1) != 0);
   return header;

@@ -18,7 +18,7 @@ inline constexpr unsigned kFrameLog2Max = 16;
 inline constexpr std::size_t kFrameOverheadBytes = crypto::kNonceBytes + crypto::kTagBytes;
 // Chunk streams shorter than this make a short pack, with smaller frames.
 inline constexpr std::size_t kShortPackBytes = 1024 * 1024;
-inline constexpr std::uint32_t kPackSlotsMax = 65536;
+inline constexpr std::uint32_t kPackSlotsMax = model::kSlotsMax;
 // So that the trailer's copy of the header fits.
 inline constexpr std::size_t kKeptMapBytesMax = 3478;
 

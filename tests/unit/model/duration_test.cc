@@ -40,7 +40,7 @@ TEST(Duration, ParsesWhatItPrints) {
 
 TEST(Duration, RefusesWhatIsNone) {
   for (const char* text : {"", "7", "d", "7x", "7d7d", "-7d", "+7d", " 7d", "7 d", "1y 2d", "7D", "100001d",
-                           "99999999999999999999d", "7d3"}) {
+                           "99999999999999999999d", "7d3", "14286w", "14285w6d"}) {
     const auto parsed = parse_duration(text);
     ASSERT_FALSE(parsed.ok()) << text;
     EXPECT_EQ(parsed.error().kind(), Errc::usage);
