@@ -74,6 +74,21 @@ Result<std::function<bool(const model::Entry&)>> wanted_of(const Words& patterns
   });
 }
 
+// The paths meant where every pattern is an include that names one: then only they need to be looked up. Else none.
+std::vector<std::string> plain_paths(const Words& patterns) {
+  constexpr std::string_view kStart = "--include=/";
+  std::vector<std::string> paths;
+  for (const std::string& word : patterns) {
+    const bool plain = word.starts_with(kStart) && word.find_first_of("*?[]!\\") == word.npos &&
+                       word.size() > kStart.size() && word.back() != '/';
+    if (!plain) return {};
+    paths.push_back(word.substr(kStart.size()));
+  }
+  std::sort(paths.begin(), paths.end(),
+            [](const std::string& a, const std::string& b) { return model::compare_paths(a, b) < 0; });
+  return paths;
+}
+
 sink::Overwrite overwrite_of(const std::string& word) {
   if (word == "if-changed") return sink::Overwrite::if_changed;
   if (word == "if-newer") return sink::Overwrite::if_newer;
@@ -124,7 +139,8 @@ Result<int> run(Context& context, const RestoreOptions& options) {
   if (options.target.empty()) return Error(Errc::usage, "--target is missing: where to restore to");
   const std::int64_t started = system_clock().ticks_ns();
   flow::RestoreSpec spec;
-  spec.wanted = TRY(wanted_of(options.patterns));
+  spec.only = plain_paths(options.patterns);
+  if (spec.only.empty()) spec.wanted = TRY(wanted_of(options.patterns));
   spec.delete_others = options.remove_others;
   spec.verify = options.verify;
   spec.dry_run = options.dry_run;

@@ -88,13 +88,21 @@ bool Pipeline::done(const Job& job) {
   return job.done;
 }
 
-Result<void> Pipeline::wait(const Job& job) {
+Result<bool> Pipeline::wait(const Job& job, std::stop_token stop) {
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, outer_, [&] { return failed_ || job.done; });
-    if (job.done) return {};
+    changed_.wait(lock, stop, [&] { return failed_ || job.done; });
+    if (job.done) return true;
+    if (!failed_) return false;
   }
-  return failure();
+  TRY(failure());
+  return false;
+}
+
+void Pipeline::drop_queued() {
+  const std::lock_guard lock(mutex_);
+  queue_.clear();
+  changed_.notify_all();
 }
 
 Result<void> Pipeline::finish() {
