@@ -40,12 +40,14 @@ class Restorer {
 
  private:
   Result<void> walk_below(const std::string& path);
-  Result<void> take(const model::Entry& found);
+  // `partly`: a directory on the way to what was asked for.
+  Result<void> take(const model::Entry& found, bool partly = false);
   Result<void> take_regular(model::Entry entry, sink::Action action);
   Result<void> take_large(model::Entry entry, sink::Action action);
   void open_directories(std::string_view path);
   void make_directory(const model::Entry& entry);
-  Result<void> close_directories(std::string_view path);
+  void close_directories(std::string_view path);
+  void close_directory();
   Result<void> send(RestoreTask task);
   Result<void> send_batch();
   void finish_directories(const Buffer& block);
@@ -53,6 +55,7 @@ class Restorer {
   struct OpenDirectory {
     model::Entry entry;
     bool made = false;
+    bool partly = false;             // not all that the snapshot has in it is looked at
     std::vector<std::string> names;  // in the snapshot; for --delete
   };
 
@@ -62,8 +65,7 @@ class Restorer {
   RestoreReport& report_;
   Queue<RestoreTask>& queue_;
   std::stop_token stop_;
-  std::vector<OpenDirectory> stack_;
-  std::vector<std::string> top_names_;
+  std::vector<OpenDirectory> stack_;  // the path "": the target, where a directory is restored as the top
   RestoreTask batch_;
   std::uint64_t batch_bytes_ = 0;
   std::map<std::uint64_t, std::string> groups_;             // link group → first path restored
@@ -76,19 +78,30 @@ Result<void> Restorer::walk() {
   if (spec_.only.empty()) {
     TRY(walk_below(spec_.subpath));
   } else {
-    for (const std::string& path : spec_.only) TRY(walk_below(path));
+    // In the order of the tree, each object once.
+    std::vector<std::string> only = spec_.only;
+    std::sort(only.begin(), only.end(), [](const auto& a, const auto& b) { return model::compare_paths(a, b) < 0; });
+    const std::string* before = nullptr;
+    for (const std::string& path : only) {
+      if (before != nullptr && is_below(path, *before)) continue;
+      TRY(walk_below(path));
+      before = &path;
+    }
   }
   TRY(send_batch());
-  return close_directories("\xff");
+  while (!stack_.empty()) close_directory();
+  return {};
 }
 
 Result<void> Restorer::walk_below(const std::string& path) {
   repo::ChunkReader chunks(context_.repository, context_.log);
   if (!spec_.only.empty()) {
-    // The directories above, for their attributes.
+    // The directories above, for their attributes, unless the path before was below them too.
+    close_directories(path);
     for (std::size_t at = path.find('/'); at != path.npos; at = path.find('/', at + 1)) {
+      if (!stack_.empty() && is_below(stack_.back().entry.path, path.substr(0, at))) continue;
       const auto above = TRY(repo::find_entry(chunks, root_, path.substr(0, at), stop_));
-      if (above) TRY(take(*above));
+      if (above) TRY(take(*above, true));
     }
   }
   repo::TreeReader reader(chunks, root_);
@@ -104,25 +117,26 @@ Result<void> Restorer::walk_below(const std::string& path) {
   return {};
 }
 
-Result<void> Restorer::take(const model::Entry& found) {
+Result<void> Restorer::take(const model::Entry& found, bool partly) {
   model::Entry entry = found;
   if (!spec_.subpath.empty()) {
     if (entry.path == spec_.subpath) {
-      if (entry.attributes.type == model::FileType::directory) return {};
+      if (entry.attributes.type == model::FileType::directory) {
+        entry.path.clear();
+        stack_.push_back({entry, !spec_.wanted || spec_.wanted(found), false, {}});
+        return {};
+      }
       entry.path = entry.path.substr(parent_of(entry.path).empty() ? 0 : parent_of(entry.path).size() + 1);
     } else {
       entry.path = entry.path.substr(spec_.subpath.size() + 1);
     }
   }
-  TRY(close_directories(entry.path));
-  if (spec_.delete_others) {
-    auto& names = stack_.empty() ? top_names_ : stack_.back().names;
-    names.push_back(entry.path.substr(entry.path.rfind('/') + 1));
+  close_directories(entry.path);
+  if (spec_.delete_others && !stack_.empty()) {
+    stack_.back().names.push_back(entry.path.substr(entry.path.rfind('/') + 1));
   }
   const bool directory = entry.attributes.type == model::FileType::directory;
-  if (directory) {
-    if (stack_.empty() || stack_.back().entry.path != entry.path) stack_.push_back({entry, false, {}});
-  }
+  if (directory) stack_.push_back({entry, false, partly, {}});
   if (spec_.wanted && !spec_.wanted(found)) return {};
   open_directories(entry.path);
   if (directory) return {};
@@ -152,7 +166,7 @@ Result<void> Restorer::take(const model::Entry& found) {
 // Makes the directories on the stack that are not there yet.
 void Restorer::open_directories(std::string_view) {
   for (OpenDirectory& directory : stack_) {
-    if (std::exchange(directory.made, true)) continue;
+    if (std::exchange(directory.made, true) || directory.entry.path.empty()) continue;
     ++report_.directories;
     make_directory(directory.entry);
   }
@@ -180,22 +194,22 @@ void Restorer::make_directory(const model::Entry& entry) {
 }
 
 // Leaves the directories that `path` is not below.
-Result<void> Restorer::close_directories(std::string_view path) {
-  while (!stack_.empty() && !is_below(path, stack_.back().entry.path)) {
-    OpenDirectory& directory = stack_.back();
-    if (spec_.delete_others && directory.made) {
-      std::sort(directory.names.begin(), directory.names.end());
-      const auto may_remove = [&](const std::string& name, bool) {
-        ++report_.files_deleted;
-        context_.observer.item("deleted", name, 0);
-        return !spec_.dry_run;
-      };
-      const auto removed = context_.sink.remove_others(directory.entry.path, directory.names, may_remove);
-      if (!removed.ok()) context_.fail(directory.entry.path, "delete", removed.error());
-    }
-    stack_.pop_back();
-  }
-  return {};
+void Restorer::close_directories(std::string_view path) {
+  while (!stack_.empty() && !is_below(path, stack_.back().entry.path)) close_directory();
+}
+
+void Restorer::close_directory() {
+  OpenDirectory directory = std::move(stack_.back());
+  stack_.pop_back();
+  if (!spec_.delete_others || !directory.made || directory.partly) return;
+  std::sort(directory.names.begin(), directory.names.end());
+  const auto may_remove = [&](const std::string& name, bool) {
+    ++report_.files_deleted;
+    context_.observer.item("deleted", name, 0);
+    return !spec_.dry_run;
+  };
+  const auto removed = context_.sink.remove_others(directory.entry.path, directory.names, may_remove);
+  if (!removed.ok()) context_.fail(directory.entry.path, "delete", removed.error());
 }
 
 Result<void> Restorer::take_regular(model::Entry entry, sink::Action action) {

@@ -188,15 +188,20 @@ Result<LogEntry> decode_log_entry(Bytes bytes) {
 
 Result<void> Log::apply_object(LogState& state, Bytes object, const std::string& name) const {
   const Unwrapped vital = TRY(unwrap_vital(Vital::log, object, name));
-  const Hash previous = std::exchange(state.last_hash, crypto::hash(vital.body));
-  const std::uint64_t number = state.next++;
+  const std::uint64_t number = state.next;
+  // Only when nothing speaks against the entry any more: one that can't be passed must stop the next reading too.
+  const auto advance = [&] {
+    state.last_hash = crypto::hash(vital.body);
+    ++state.next;
+  };
   const auto body = verify_body(config_.log, config_.id, name, vital.body);
   if (!body.ok()) {  // by somebody without the right: void
     ++state.void_entries;
+    advance();
     return {};
   }
   Decoder in(body.value());
-  const bool chained = in.u64() == number && in.array<32>() == previous;
+  const bool chained = in.u64() == number && in.array<32>() == state.last_hash;
   model::decode_time(in);
   const Bytes sealed = in.blob();
   TRY(in.finish("a log entry"));
@@ -207,6 +212,7 @@ Result<void> Log::apply_object(LogState& state, Bytes object, const std::string&
   const Buffer plain = TRY(unseal(*secrets_.index, seal_context(config_.id, name), sealed));
   const LogEntry entry = TRY(decode_log_entry(plain));
   state.apply(number, entry);
+  advance();
   return {};
 }
 

@@ -62,7 +62,8 @@ Result<void> PackWriter::emit_full_frames() {
 Result<void> PackWriter::emit(FrameCipher& cipher, Bytes plain) {
   cipher.seal(frames_, plain, frame_);
   append(table_, crypto::hash(frame_));
-  parity_->add(frame_);
+  // Beyond what so many stripes hold, which only a huge last chunk brings about, parity is computed at the end.
+  if (frames_ < kFullStripes * parity::kStripeFramesMax) parity_->add(frame_);
   ++frames_;
   return write(frame_);
 }

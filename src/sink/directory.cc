@@ -262,8 +262,13 @@ Result<void> DirectorySink::link(const model::Entry& entry, std::string_view fir
 
 Result<void> DirectorySink::remove_others(const std::string& directory, const std::vector<std::string>& keep,
                                           const MayRemove& may_remove) {
-  const SharedFd at = TRY(beneath_.directory(directory));
-  const Fd fd(::openat(at->get(), ".", kOpenDirectory));
+  if (options_.dry_run && fresh_) return {};  // there may be no target at all
+  auto found = beneath_.directory(directory);
+  if (!found.ok()) {
+    const bool would_be_made = options_.dry_run && found.error().kind() == Errc::not_found;
+    return would_be_made ? Result<void>() : std::move(found).error();
+  }
+  const Fd fd(::openat(found.value()->get(), ".", kOpenDirectory));
   if (!fd.valid()) return errno_error(errno, "list " + directory);
   const std::vector<std::string> names = TRY(names_in(fd.get()));
   for (const std::string& name : names) {
