@@ -71,8 +71,7 @@ Errc kind_of(int errno_value) {
 Error errno_error(int errno_value, std::string_view what) {
   // strerrordesc_np is thread-safe, unlike strerror.
   const char* text = ::strerrordesc_np(errno_value);
-  Error error(kind_of(errno_value),
-              std::string(what) + ": " + (text != nullptr ? text : "unknown error"));
+  Error error(kind_of(errno_value), std::string(what) + ": " + (text != nullptr ? text : "unknown error"));
   if (error.kind() == Errc::no_space) {
     return std::move(error).hint("free space on that file system, or raise the quota, and run again");
   }

@@ -16,7 +16,7 @@ namespace holdfast {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit
 
   bool ok() const { return state_.index() == 0; }
@@ -80,17 +80,17 @@ class [[nodiscard]] Result<void> {
 }  // namespace holdfast
 
 // Evaluates to the value of `expr`, or returns its error from the enclosing function.
-#define TRY(expr)                                                       \
-  __extension__({                                                       \
-    auto hf_result = (expr);                                            \
-    if (!hf_result.ok()) return std::move(hf_result).error();           \
-    std::move(hf_result).value();                                       \
+#define TRY(expr)                                             \
+  __extension__({                                             \
+    auto hf_result = (expr);                                  \
+    if (!hf_result.ok()) return std::move(hf_result).error(); \
+    std::move(hf_result).value();                             \
   })
 
 // As TRY, adding a line of context (a std::string expression, evaluated only on error).
-#define TRY_AS(expr, line)                                                      \
-  __extension__({                                                               \
-    auto hf_result = (expr);                                                    \
-    if (!hf_result.ok()) return std::move(hf_result).error().context(line);     \
-    std::move(hf_result).value();                                               \
+#define TRY_AS(expr, line)                                                  \
+  __extension__({                                                           \
+    auto hf_result = (expr);                                                \
+    if (!hf_result.ok()) return std::move(hf_result).error().context(line); \
+    std::move(hf_result).value();                                           \
   })

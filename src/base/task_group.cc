@@ -2,8 +2,7 @@
 
 namespace holdfast {
 
-TaskGroup::TaskGroup(std::stop_token outer)
-    : outer_(std::move(outer), [this] { stop_.request_stop(); }) {}
+TaskGroup::TaskGroup(std::stop_token outer) : outer_(std::move(outer), [this] { stop_.request_stop(); }) {}
 
 TaskGroup::~TaskGroup() {
   stop();

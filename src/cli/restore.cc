@@ -74,7 +74,8 @@ Result<std::function<bool(const model::Entry&)>> wanted_of(const Words& patterns
   });
 }
 
-// The paths meant where every pattern is an include that names one: then only they need to be looked up. Else none.
+// The paths meant where every pattern is an include that names one: then only they need to be looked up. Else
+// none.
 std::vector<std::string> plain_paths(const Words& patterns) {
   constexpr std::string_view kStart = "--include=/";
   std::vector<std::string> paths;

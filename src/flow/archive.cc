@@ -27,7 +27,8 @@ std::uint64_t first_word(const Hash& hash) {
 }
 
 // The part [from, to) of a file's content.
-std::vector<model::Extent> slice(const std::vector<model::Extent>& content, std::uint64_t from, std::uint64_t to) {
+std::vector<model::Extent> slice(const std::vector<model::Extent>& content, std::uint64_t from,
+                                 std::uint64_t to) {
   std::vector<model::Extent> out;
   std::uint64_t at = 0;
   for (const model::Extent& extent : content) {
@@ -94,7 +95,8 @@ repo::LocalEntry* Archive::match(const std::string& path) {
   for (;;) {
     repo::LocalEntry* old = context_.previous.peek();
     const int order = old == nullptr ? 1 : model::compare_paths(old->entry.path, path);
-    if (order >= 0 && old != nullptr && old->entry.attributes.type == model::FileType::regular && order == 0) {
+    if (order >= 0 && old != nullptr && old->entry.attributes.type == model::FileType::regular &&
+        order == 0) {
       for (RootCount& root : roots_) root.before += below(path, root.path) ? 1 : 0;
     }
     if (order > 0) return nullptr;
@@ -168,8 +170,8 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
   return queue_large(item, std::move(pending), pending.known ? &previous : nullptr);
 }
 
-// A bundle ends after a file whose name and size say so, so that equal directories make equal bundles wherever they are; with a
-// chance proportional to its size, 1 MiB on average. (Decision 3.)
+// A bundle ends after a file whose name and size say so, so that equal directories make equal bundles
+// wherever they are; with a chance proportional to its size, 1 MiB on average. (Decision 3.)
 bool Archive::bundle_ends(const model::Entry& entry) const {
   const std::size_t slash = entry.path.rfind('/');
   Encoder name;
@@ -301,7 +303,8 @@ bool Archive::collect_content(Pending& pending) {
     entry.changed_while_read = entry.changed_while_read || result->changed;
     entry.size_bytes += result->size_bytes;
     for (const model::Extent& extent : result->content) append_extent(entry.content, extent);
-    if (result->changed && results.size() > 1 && result->size_bytes < kRangeBytes) break;  // it became shorter here
+    if (result->changed && results.size() > 1 && result->size_bytes < kRangeBytes)
+      break;  // it became shorter here
   }
   if (pending.bundle != nullptr && !entry.content.empty() && !entry.content.front().hole) {
     const model::Extent& extent = entry.content.front();
@@ -312,14 +315,16 @@ bool Archive::collect_content(Pending& pending) {
 }
 
 void Archive::keep_page_hashes(const Pending& pending) {
-  if (pending.entry.attributes.type != model::FileType::regular || !is_paged(pending.entry.size_bytes)) return;
+  if (pending.entry.attributes.type != model::FileType::regular || !is_paged(pending.entry.size_bytes))
+    return;
   const std::uint64_t path = path_hash(context_.local, pending.entry.path);
   if (pending.ranges.empty()) {
     const auto old = old_pages_.find(path);
     if (old != old_pages_.end()) pages_.emplace_back(*old);
     return;
   }
-  if (context_.spec.dry_run || !pending.ranges.front()->range->paged || pending.entry.changed_while_read) return;
+  if (context_.spec.dry_run || !pending.ranges.front()->range->paged || pending.entry.changed_while_read)
+    return;
   const auto file = PageFile::create(context_.local, path, context_.transaction.id());
   if (file == nullptr) return;
   for (const auto& job : pending.ranges) file->write(job->range->from / kRangeBytes, job->range->pages.now);
@@ -347,10 +352,13 @@ void Archive::count(const Pending& pending) {
     ++report.changed_while_read;
     context_.observer.note(entry.path + " changed while it was read");
   }
-  context_.observer.item(same ? "unchanged" : pending.known ? "changed" : "new", entry.path, entry.size_bytes);
-  context_.observer.progress({report.total_files, report.total_bytes, context_.previous.summary().files, 0,
-                              report.problems},
-                             entry.path);
+  context_.observer.item(same            ? "unchanged"
+                         : pending.known ? "changed"
+                                         : "new",
+                         entry.path, entry.size_bytes);
+  context_.observer.progress(
+      {report.total_files, report.total_bytes, context_.previous.summary().files, 0, report.problems},
+      entry.path);
 }
 
 Result<void> Archive::emit(Pending pending) {
@@ -393,7 +401,8 @@ std::vector<repo::LocalBundle> Archive::bundles() const {
   std::vector<repo::LocalBundle> out;
   for (const auto& [address, bundle] : bundles_) {
     const auto total = bundle_totals_.find(address);
-    out.push_back({address, total == bundle_totals_.end() ? bundle.live_bytes : total->second, bundle.live_bytes});
+    out.push_back(
+        {address, total == bundle_totals_.end() ? bundle.live_bytes : total->second, bundle.live_bytes});
   }
   return out;
 }

@@ -1,5 +1,6 @@
-// Archive: from the walk to the tree. Merges the source with the previous tree, has changed content stored by the
-// pipeline, and adds the entries to the new tree in order. Memory: a bounded window of entries that wait for their content.
+// Archive: from the walk to the tree. Merges the source with the previous tree, has changed content stored by
+// the pipeline, and adds the entries to the new tree in order. Memory: a bounded window of entries that wait
+// for their content.
 #pragma once
 
 #include <deque>
@@ -28,8 +29,8 @@ class Archive {
   };
   explicit Archive(const Context& context);
 
-  // All items of the source. True where it came to the end; false where `stop` was requested: what was stored is in the tree, and
-  // after it what the previous tree had, so that a next run can go on from there.
+  // All items of the source. True where it came to the end; false where `stop` was requested: what was stored
+  // is in the tree, and after it what the previous tree had, so that a next run can go on from there.
   Result<bool> run(std::stop_token stop);
 
   // For the local copy.
@@ -81,7 +82,7 @@ class Archive {
   std::deque<Pending> pending_;
   std::size_t pending_jobs_ = 0;
   bool changes_ = false;
-  std::map<model::Address, repo::LocalBundle> bundles_;   // live bytes of this tree
+  std::map<model::Address, repo::LocalBundle> bundles_;    // live bytes of this tree
   std::map<model::Address, std::uint32_t> bundle_totals_;  // as far as known
   std::vector<model::Address> sparse_;                     // sorted
   std::map<std::uint64_t, model::TransactionId> old_pages_;

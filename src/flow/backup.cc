@@ -97,23 +97,25 @@ void remember(const Archive& archive, const Previous& previous, const repo::Tree
 }
 
 // Checkpoints of interrupted runs have done their work once there is a snapshot of the same source.
-void release_checkpoints(const repo::Repository& repository, const repo::History& history, const repo::Snapshot& done,
-                         repo::LogState log, Observer& observer) {
+void release_checkpoints(const repo::Repository& repository, const repo::History& history,
+                         const repo::Snapshot& done, repo::LogState log, Observer& observer) {
   if (!repository.secrets().log) return;
   for (const repo::Snapshot& old : history.commits) {
-    const bool ours = old.commit.kind == model::CommitKind::checkpoint && old.commit.host == done.commit.host &&
-                      old.commit.paths == done.commit.paths && !log.abandoned.contains(old.commit.transaction);
+    const bool ours = old.commit.kind == model::CommitKind::checkpoint &&
+                      old.commit.host == done.commit.host && old.commit.paths == done.commit.paths &&
+                      !log.abandoned.contains(old.commit.transaction);
     if (!ours) continue;
-    const auto appended = repository.log().append(log, repo::Abandon{old.commit.transaction}, repository.now(),
-                                                  repository.random(), {});
-    if (!appended.ok()) observer.note("the checkpoint of an interrupted run stays: " + appended.error().text());
+    const auto appended = repository.log().append(log, repo::Abandon{old.commit.transaction},
+                                                  repository.now(), repository.random(), {});
+    if (!appended.ok())
+      observer.note("the checkpoint of an interrupted run stays: " + appended.error().text());
   }
 }
 
 // Everything between open and commit. Its transaction is undecided where this fails.
-Result<BackupReport> store_snapshot(source::Source& source, repo::Transaction& transaction, repo::LocalState& local,
-                                    const repo::History& history, const BackupSpec& spec, Observer& observer,
-                                    std::stop_token stop) {
+Result<BackupReport> store_snapshot(source::Source& source, repo::Transaction& transaction,
+                                    repo::LocalState& local, const repo::History& history,
+                                    const BackupSpec& spec, Observer& observer, std::stop_token stop) {
   const repo::Repository& repository = transaction.repository();
   const model::Time start = repository.now();
   const std::string file = series(local, spec);
@@ -124,7 +126,8 @@ Result<BackupReport> store_snapshot(source::Source& source, repo::Transaction& t
   model::References references;
   const chunk::GearTable gear = repository.gear_table();
   Deduplicator known(transaction, local, history);
-  Pipeline pipeline(worker_count(spec), {source, transaction, known, gear, spec.compression, spec.dry_run, counters}, {});
+  Pipeline pipeline(worker_count(spec),
+                    {source, transaction, known, gear, spec.compression, spec.dry_run, counters}, {});
   repo::ChunkWriter metadata(transaction, true);
   repo::LocalTreeWriter memory(spec.dry_run ? "" : file, local.key(), repository.random());
   repo::TreeWriter tree(repository, metadata, references, memory, previous.summary().nodes);
@@ -153,15 +156,18 @@ Result<BackupReport> store_snapshot(source::Source& source, repo::Transaction& t
 
 }  // namespace
 
-Result<BackupReport> backup(source::Source& source, const repo::Repository& repository, repo::LocalState& local,
-                            const BackupSpec& spec, Observer& observer, std::stop_token stop) {
+Result<BackupReport> backup(source::Source& source, const repo::Repository& repository,
+                            repo::LocalState& local, const BackupSpec& spec, Observer& observer,
+                            std::stop_token stop) {
   const repo::History history = TRY(repository.history(stop));
-  auto opened = spec.dry_run ? repo::Transaction::rehearse(repository, local, stop)
-                             : repo::Transaction::open(repository, local, repository.random().array<16>(), stop);
+  auto opened = spec.dry_run
+                    ? repo::Transaction::rehearse(repository, local, stop)
+                    : repo::Transaction::open(repository, local, repository.random().array<16>(), stop);
   auto transaction = TRY(std::move(opened));
   // From here on nothing that the transaction's view of the log lets it use can be deleted under it.
   auto report = store_snapshot(source, *transaction, local, history, spec, observer, stop);
-  const bool committed = report.ok() ? report.value().snapshot.has_value() : report.error().kind() == Errc::stopped;
+  const bool committed =
+      report.ok() ? report.value().snapshot.has_value() : report.error().kind() == Errc::stopped;
   if (!committed) {
     // So that no collector has to wait for it. If this fails too, one will decide it later.
     const auto ended = transaction->abort(report.ok() ? "nothing to store" : report.error().message(), {});

@@ -4,15 +4,16 @@ namespace holdfast::flow {
 
 namespace {
 
-// Places kept in memory for the present run, about 90 bytes each: 12 MiB. Beyond that what was stored earlier in the run is found
-// only after its commit, through the index.
+// Places kept in memory for the present run, about 90 bytes each: 12 MiB. Beyond that what was stored earlier
+// in the run is found only after its commit, through the index.
 constexpr std::size_t kPlacesPerShardMax = 8 * 1024;
 // Records sorted in memory at once when they go into the index: 5 MiB.
 constexpr std::uint32_t kIndexRunRecords = 128 * 1024;
 
 }  // namespace
 
-Deduplicator::Deduplicator(repo::Transaction& transaction, const repo::LocalState& local, const repo::History& history)
+Deduplicator::Deduplicator(repo::Transaction& transaction, const repo::LocalState& local,
+                           const repo::History& history)
     : transaction_(transaction), local_(local), history_(history) {
   for (const repo::Snapshot& snapshot : history.commits) committed_.insert(snapshot.commit.transaction);
 }
@@ -76,8 +77,9 @@ void Deduplicator::committed(std::stop_token stop) {
   addition_->commit({&id, 1}, stop);
   addition_.reset();
   const repo::LogState& log = transaction_.log();
-  index_->merge(repo::Index::Merge::due, [&](const model::PackId& pack) { return !log.generation(pack).has_value(); },
-                stop);
+  index_->merge(
+      repo::Index::Merge::due, [&](const model::PackId& pack) { return !log.generation(pack).has_value(); },
+      stop);
 }
 
 }  // namespace holdfast::flow

@@ -1,6 +1,6 @@
-// Deduplicator: whether content is in the repository already, and where. Looks among what this run stored and in the local
-// index, which it brings up to date from manifests when first asked. Never answers with what the transaction must not
-// refer to (decision 2, W3). Thread-safe.
+// Deduplicator: whether content is in the repository already, and where. Looks among what this run stored and
+// in the local index, which it brings up to date from manifests when first asked. Never answers with what the
+// transaction must not refer to (decision 2, W3). Thread-safe.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// What the walk hands to the threads that read and store: a bundle of small files, or a range of a large one. Filled in by the
-// walk, then by one storing thread, then read by the walk once `done`.
+// What the walk hands to the threads that read and store: a bundle of small files, or a range of a large one.
+// Filled in by the walk, then by one storing thread, then read by the walk once `done`.
 #pragma once
 
 #include <optional>
@@ -22,9 +22,9 @@ inline constexpr std::uint64_t kStreamBytesMax = std::uint64_t{1} << 62;
 
 struct FileResult {
   std::vector<model::Extent> content;
-  std::uint64_t size_bytes = 0;   // that were read
-  bool changed = false;           // the file is not what the walk saw
-  std::optional<Error> error;     // this file could not be read
+  std::uint64_t size_bytes = 0;  // that were read
+  bool changed = false;          // the file is not what the walk saw
+  std::optional<Error> error;    // this file could not be read
 };
 
 struct Member {
@@ -33,7 +33,8 @@ struct Member {
   FileResult result;
 };
 
-// Hashes of 4 KiB pages: of a range of a file as it was last time, and as it is now. 0 stands for a page of zeros.
+// Hashes of 4 KiB pages: of a range of a file as it was last time, and as it is now. 0 stands for a page of
+// zeros.
 struct PageHashes {
   std::vector<std::uint64_t> before;  // empty: not known
   std::vector<std::uint64_t> now;
@@ -42,17 +43,17 @@ struct PageHashes {
 struct Range {
   source::Item item;
   std::uint64_t from = 0, to = 0;
-  bool last = false;                          // to is the file's end
-  bool paged = false;                         // cut in blocks, compared by pages
-  std::vector<model::Extent> before;          // what [from, to) was last time; only with pages.before
+  bool last = false;                  // to is the file's end
+  bool paged = false;                 // cut in blocks, compared by pages
+  std::vector<model::Extent> before;  // what [from, to) was last time; only with pages.before
   PageHashes pages;
   FileResult result;
 };
 
 struct Job {
-  std::vector<Member> members;   // a bundle …
-  std::optional<Range> range;    // … or a range
-  bool done = false;             // guarded by the pipeline
+  std::vector<Member> members;  // a bundle …
+  std::optional<Range> range;   // … or a range
+  bool done = false;            // guarded by the pipeline
 };
 
 }  // namespace holdfast::flow

@@ -92,7 +92,8 @@ void PageRange::hash_pages(std::size_t first_page, Bytes block) {
 std::vector<model::Extent> PageRange::old_extents(std::uint64_t from, std::uint64_t to) {
   std::vector<model::Extent> out;
   const auto& before = range_.before;
-  while (old_at_ < before.size() && old_from_ + before[old_at_].length <= from) old_from_ += before[old_at_++].length;
+  while (old_at_ < before.size() && old_from_ + before[old_at_].length <= from)
+    old_from_ += before[old_at_++].length;
   std::uint64_t begins = old_from_;
   for (std::size_t i = old_at_; i < before.size() && begins < to; begins += before[i++].length) {
     const std::uint64_t first = std::max(begins, from);
@@ -114,10 +115,12 @@ Result<void> PageRange::store_block(std::uint64_t from, Bytes block, std::stop_t
     const std::vector<model::Extent> old = old_extents(from, from + block.size());
     std::uint64_t covered = 0;
     std::vector<bool> changed(pages);
-    for (std::size_t i = 0; i < pages; ++i) changed[i] = before[first_page + i] != range_.pages.now[first_page + i];
+    for (std::size_t i = 0; i < pages; ++i)
+      changed[i] = before[first_page + i] != range_.pages.now[first_page + i];
     for (const model::Extent& extent : old) {
       if (!extent.hole && std::find(sparse_.begin(), sparse_.end(), extent.chunk) != sparse_.end()) {
-        for (std::uint64_t at = covered; at < covered + extent.length; at += kPageBytes) changed[at / kPageBytes] = true;
+        for (std::uint64_t at = covered; at < covered + extent.length; at += kPageBytes)
+          changed[at / kPageBytes] = true;
       }
       covered += extent.length;
     }
@@ -129,7 +132,8 @@ Result<void> PageRange::store_block(std::uint64_t from, Bytes block, std::stop_t
 }
 
 // A block is patched while at least half of it stays where it was.
-bool PageRange::worth_patching(const std::vector<model::Extent>& old, const std::vector<bool>& changed) const {
+bool PageRange::worth_patching(const std::vector<model::Extent>& old,
+                               const std::vector<bool>& changed) const {
   std::map<model::Address, std::size_t> stays;
   std::size_t at = 0;
   std::size_t most = 0;
@@ -141,8 +145,8 @@ bool PageRange::worth_patching(const std::vector<model::Extent>& old, const std:
   return most * 2 >= changed.size();
 }
 
-Result<void> PageRange::patch(const std::vector<model::Extent>& old, const std::vector<bool>& changed, Bytes block,
-                              std::stop_token stop) {
+Result<void> PageRange::patch(const std::vector<model::Extent>& old, const std::vector<bool>& changed,
+                              Bytes block, std::stop_token stop) {
   std::size_t page = 0;
   for (const model::Extent& extent : old) {
     for (std::uint64_t i = 0; i < extent.length / kPageBytes; ++i, ++page) {

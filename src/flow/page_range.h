@@ -1,6 +1,6 @@
-// A range of an image or a database file: cut in blocks of 1 MiB at fixed places; where the file was there last time, only the
-// pages that changed are stored, gathered in chunks of their own. Needs no earlier chunk, only the hashes of its pages, so a host
-// that may not read the repository can do it.
+// A range of an image or a database file: cut in blocks of 1 MiB at fixed places; where the file was there
+// last time, only the pages that changed are stored, gathered in chunks of their own. Needs no earlier chunk,
+// only the hashes of its pages, so a host that may not read the repository can do it.
 #pragma once
 
 #include "flow/storer.h"
@@ -36,8 +36,8 @@ class PageRange {
   Range& range_;
   source::Content& content_;
   Buffer block_;
-  Buffer patch_;                        // changed pages not yet stored
-  std::vector<std::size_t> waiting_;    // extents of the result that lie in patch_
+  Buffer patch_;                      // changed pages not yet stored
+  std::vector<std::size_t> waiting_;  // extents of the result that lie in patch_
   std::vector<model::Extent> content_out_;
   std::vector<model::Address> sparse_;  // old chunks of which less than half is in use
   std::size_t old_at_ = 0;              // cursor in range_.before

@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::size_t kRecordBytes = 4 + kRangeBytes / kPageBytes * 8 + crypto::kTagBytes;
 
-std::string file_name(const repo::LocalState& local, std::uint64_t path, const model::TransactionId& transaction) {
+std::string file_name(const repo::LocalState& local, std::uint64_t path,
+                      const model::TransactionId& transaction) {
   return fmt::format("{}/pages-{:016x}-{}", local.directory(), path, repo::text(transaction));
 }
 
@@ -59,7 +60,8 @@ std::unique_ptr<PageFile> PageFile::open(const repo::LocalState& local, std::uin
   return std::unique_ptr<PageFile>(new PageFile(std::move(fd), file_key(local, name)));  // NOLINT: private
 }
 
-void PageFile::remove(const repo::LocalState& local, std::uint64_t path, const model::TransactionId& transaction) {
+void PageFile::remove(const repo::LocalState& local, std::uint64_t path,
+                      const model::TransactionId& transaction) {
   if (!local.directory().empty()) ::unlink(file_name(local, path, transaction).c_str());
 }
 
@@ -67,7 +69,8 @@ std::vector<std::uint64_t> PageFile::read(std::uint64_t range) {
   Buffer sealed(kRecordBytes);
   Buffer plain(kRecordBytes - crypto::kTagBytes);
   const auto offset = static_cast<off_t>(range * kRecordBytes);
-  if (::pread(fd_.get(), sealed.data(), sealed.size(), offset) != static_cast<ssize_t>(sealed.size())) return {};
+  if (::pread(fd_.get(), sealed.data(), sealed.size(), offset) != static_cast<ssize_t>(sealed.size()))
+    return {};
   if (!aead_.open(nonce(range), {}, sealed, plain)) return {};
   Decoder in(plain);
   std::vector<std::uint64_t> hashes(std::min<std::uint64_t>(in.u32(), kRangeBytes / kPageBytes));

@@ -1,5 +1,5 @@
-// The hashes of the pages of large files, kept locally from one run to the next: one sealed file for each, by range. A cache: what
-// is damaged or missing is not known. One thread at a time.
+// The hashes of the pages of large files, kept locally from one run to the next: one sealed file for each, by
+// range. A cache: what is damaged or missing is not known. One thread at a time.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,8 @@ class PageFile {
                                           const model::TransactionId& transaction);
   static std::unique_ptr<PageFile> open(const repo::LocalState& local, std::uint64_t path,
                                         const model::TransactionId& transaction);
-  static void remove(const repo::LocalState& local, std::uint64_t path, const model::TransactionId& transaction);
+  static void remove(const repo::LocalState& local, std::uint64_t path,
+                     const model::TransactionId& transaction);
 
   // Hashes of one range; empty where not known.
   std::vector<std::uint64_t> read(std::uint64_t range);

@@ -1,5 +1,5 @@
-// Pipeline: gives jobs to storing threads, in order, with a bound on what is under way; and waits for them. With one
-// worker the work is done on the calling thread, so that a simulation is deterministic.
+// Pipeline: gives jobs to storing threads, in order, with a bound on what is under way; and waits for them.
+// With one worker the work is done on the calling thread, so that a simulation is deterministic.
 #pragma once
 
 #include <condition_variable>

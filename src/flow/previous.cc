@@ -20,7 +20,8 @@ bool wholly_usable(const model::References& references, const repo::LogState& lo
 }  // namespace
 
 Result<Previous> Previous::open(const std::string& file, const repo::Transaction& transaction,
-                                const repo::LocalState& local, const repo::History& history, std::stop_token stop) {
+                                const repo::LocalState& local, const repo::History& history,
+                                std::stop_token stop) {
   Previous previous;
   auto reader = repo::LocalTreeReader::open(file, local.key());
   if (reader == nullptr) return previous;

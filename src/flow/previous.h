@@ -8,10 +8,12 @@ namespace holdfast::flow {
 
 class Previous {
  public:
-  // Looks at `file`, the local copy. What it says is used only if its snapshot is committed, not forgotten, and nothing of
-  // it is condemned in the transaction's view (decision 2, W3); otherwise this is empty, and all is read again.
-  static Result<Previous> open(const std::string& file, const repo::Transaction& transaction, const repo::LocalState& local,
-                               const repo::History& history, std::stop_token stop);
+  // Looks at `file`, the local copy. What it says is used only if its snapshot is committed, not forgotten,
+  // and nothing of it is condemned in the transaction's view (decision 2, W3); otherwise this is empty, and
+  // all is read again.
+  static Result<Previous> open(const std::string& file, const repo::Transaction& transaction,
+                               const repo::LocalState& local, const repo::History& history,
+                               std::stop_token stop);
 
   // The commit that the tree belongs to; null where there is none.
   const repo::Snapshot* snapshot() const { return snapshot_; }

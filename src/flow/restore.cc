@@ -19,7 +19,8 @@ constexpr std::size_t kQueuedTasks = 16;
 constexpr std::size_t kBlockEntries = 1024;
 
 bool is_below(std::string_view path, std::string_view top) {
-  return top.empty() || path == top || (path.size() > top.size() && path.starts_with(top) && path[top.size()] == '/');
+  return top.empty() || path == top ||
+         (path.size() > top.size() && path.starts_with(top) && path[top.size()] == '/');
 }
 
 std::string_view parent_of(std::string_view path) {
@@ -68,7 +69,7 @@ class Restorer {
   std::vector<OpenDirectory> stack_;  // the path "": the target, where a directory is restored as the top
   RestoreTask batch_;
   std::uint64_t batch_bytes_ = 0;
-  std::map<std::uint64_t, std::string> groups_;             // link group → first path restored
+  std::map<std::uint64_t, std::string> groups_;              // link group → first path restored
   std::vector<std::pair<model::Entry, std::string>> links_;  // and to what
   std::vector<model::Entry> made_;
   std::vector<Buffer> made_blocks_;
@@ -80,7 +81,8 @@ Result<void> Restorer::walk() {
   } else {
     // In the order of the tree, each object once.
     std::vector<std::string> only = spec_.only;
-    std::sort(only.begin(), only.end(), [](const auto& a, const auto& b) { return model::compare_paths(a, b) < 0; });
+    std::sort(only.begin(), only.end(),
+              [](const auto& a, const auto& b) { return model::compare_paths(a, b) < 0; });
     const std::string* before = nullptr;
     for (const std::string& path : only) {
       if (before != nullptr && is_below(path, *before)) continue;
@@ -148,8 +150,8 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
   if (entry.attributes.type == model::FileType::regular) {
     ++report_.files;
     report_.bytes += entry.size_bytes;
-    context_.observer.progress({report_.files, context_.bytes_restored, root_.files, root_.bytes, context_.problems},
-                               entry.path);
+    context_.observer.progress(
+        {report_.files, context_.bytes_restored, root_.files, root_.bytes, context_.problems}, entry.path);
     if (action.value() == sink::Action::skip) {
       ++report_.files_skipped;
       return {};
@@ -220,9 +222,11 @@ Result<void> Restorer::take_regular(model::Entry entry, sink::Action action) {
       return {};
     }
   }
-  if (entry.size_bytes > kPieceBytes && action != sink::Action::metadata) return take_large(std::move(entry), action);
+  if (entry.size_bytes > kPieceBytes && action != sink::Action::metadata)
+    return take_large(std::move(entry), action);
   // A batch ends where a chunk does, so that no two workers open the same bundle.
-  const bool goes_on = !batch_.files.empty() && !batch_.files.back().entry.content.empty() && !entry.content.empty() &&
+  const bool goes_on = !batch_.files.empty() && !batch_.files.back().entry.content.empty() &&
+                       !entry.content.empty() &&
                        batch_.files.back().entry.content.back().chunk == entry.content.front().chunk;
   if (!goes_on && (batch_bytes_ >= kBatchBytes || batch_.files.size() >= kBatchFiles)) TRY(send_batch());
   batch_bytes_ += entry.size_bytes;
@@ -293,14 +297,15 @@ Result<void> Restorer::finish() {
 
 }  // namespace
 
-Result<RestoreReport> restore(const repo::Repository& repository, const repo::LogState& log, const model::Root& root,
-                              const RestoreSpec& spec, sink::DirectorySink& sink, Observer& observer,
-                              std::stop_token stop) {
+Result<RestoreReport> restore(const repo::Repository& repository, const repo::LogState& log,
+                              const model::Root& root, const RestoreSpec& spec, sink::DirectorySink& sink,
+                              Observer& observer, std::stop_token stop) {
   RestoreReport report;
   RestoreContext context{repository, log, sink, observer, spec};
   TaskGroup group(stop);
   Queue<RestoreTask> queue(kQueuedTasks);
-  const unsigned workers = spec.workers != 0 ? spec.workers : std::max(2u, std::thread::hardware_concurrency());
+  const unsigned workers =
+      spec.workers != 0 ? spec.workers : std::max(2u, std::thread::hardware_concurrency());
   for (unsigned i = 0; i < workers; ++i) {
     group.spawn([&](std::stop_token inner) -> Result<void> {
       RestoreWorker worker(context);

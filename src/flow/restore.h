@@ -1,5 +1,5 @@
-// The story of a restore: tree → plan in tree order → chunks → sink. Files are restored by several threads; each bundle is read
-// once for its neighbours.
+// The story of a restore: tree → plan in tree order → chunks → sink. Files are restored by several threads;
+// each bundle is read once for its neighbours.
 #pragma once
 
 #include <functional>
@@ -11,7 +11,8 @@
 namespace holdfast::flow {
 
 struct RestoreSpec {
-  // Restore what is below this path of the snapshot, as if it were the top; "" restores everything under its full path.
+  // Restore what is below this path of the snapshot, as if it were the top; "" restores everything under its
+  // full path.
   std::string subpath;
   // If not empty: just these paths and what is below them (full paths of the snapshot, without leading '/').
   std::vector<std::string> only;
@@ -20,7 +21,7 @@ struct RestoreSpec {
   bool delete_others = false;  // remove what the snapshot does not have, in directories that are restored
   bool verify = false;         // read everything back and compare
   bool dry_run = false;
-  unsigned workers = 0;        // 0: one per processor
+  unsigned workers = 0;  // 0: one per processor
 };
 
 struct RestoreReport {
@@ -28,12 +29,12 @@ struct RestoreReport {
   std::uint64_t directories = 0, others = 0;
   std::uint64_t bytes = 0, bytes_restored = 0;  // of the selected files; written
   std::uint64_t verified_files = 0;
-  std::uint64_t problems = 0;                   // objects that are not as they were: exit code 3
+  std::uint64_t problems = 0;  // objects that are not as they were: exit code 3
 };
 
 // Errors of single objects go to the observer and are counted; an error returned ended the restore.
-Result<RestoreReport> restore(const repo::Repository& repository, const repo::LogState& log, const model::Root& root,
-                              const RestoreSpec& spec, sink::DirectorySink& sink, Observer& observer,
-                              std::stop_token stop);
+Result<RestoreReport> restore(const repo::Repository& repository, const repo::LogState& log,
+                              const model::Root& root, const RestoreSpec& spec, sink::DirectorySink& sink,
+                              Observer& observer, std::stop_token stop);
 
 }  // namespace holdfast::flow

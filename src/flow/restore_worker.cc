@@ -81,7 +81,8 @@ void RestoreWorker::run_piece(RestoreTask& task, std::stop_token stop) {
   for (std::size_t i = task.first; i < task.last && !file.failed && !stop.stop_requested(); ++i) {
     const model::Extent& extent = file.entry.content[i];
     const auto written = write(*file.writer, extent, at, stop);
-    if (!written.ok() && !file.failed.exchange(true)) context_.fail(file.entry.path, "restore", written.error());
+    if (!written.ok() && !file.failed.exchange(true))
+      context_.fail(file.entry.path, "restore", written.error());
     at += extent.length;
   }
   if (file.pieces_left.fetch_sub(1) != 1) return;
@@ -118,7 +119,8 @@ Result<void> RestoreWorker::verify(const model::Entry& entry, std::stop_token st
       }
       const bool equal = TRY(file_equals(fd.get(), at + done, expected, read_back_));
       if (!equal) {
-        return Error(Errc::damaged, "what was written reads back differently").hint("check the target's disk and memory");
+        return Error(Errc::damaged, "what was written reads back differently")
+            .hint("check the target's disk and memory");
       }
       done += length;
     }

@@ -1,4 +1,5 @@
-// What the threads of a restore do: batches of files, and pieces of large ones. One worker belongs to one thread.
+// What the threads of a restore do: batches of files, and pieces of large ones. One worker belongs to one
+// thread.
 #pragma once
 
 #include <atomic>
@@ -51,7 +52,8 @@ class RestoreWorker {
  private:
   Result<void> restore_file(const RestoreTask::File& file, std::stop_token stop);
   void run_piece(RestoreTask& task, std::stop_token stop);
-  Result<void> write(sink::FileWriter& writer, const model::Extent& extent, std::uint64_t at, std::stop_token stop);
+  Result<void> write(sink::FileWriter& writer, const model::Extent& extent, std::uint64_t at,
+                     std::stop_token stop);
   Result<void> verify(const model::Entry& entry, std::stop_token stop);
   Result<Bytes> bytes_of(const model::Extent& extent, std::stop_token stop);
 

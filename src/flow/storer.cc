@@ -28,7 +28,8 @@ void append_extent(std::vector<model::Extent>& content, const model::Extent& ext
 
 namespace {
 
-// zstd levels of Mode::automatic (docs/performance.md). Small files are mostly text, where a little more effort pays.
+// zstd levels of Mode::automatic (docs/performance.md). Small files are mostly text, where a little more
+// effort pays.
 constexpr int kBundleLevel = 4;
 constexpr int kDataLevel = 3;
 
@@ -72,8 +73,8 @@ Result<model::Address> Storer::store_new(model::ChunkType type, const model::Chu
   context_.counters.plain_bytes += plain.size();
   context_.counters.stored_bytes += stored.size();
   if (context_.dry_run) return model::Address{};
-  return chunks_.put({id, type, pays ? repo::Codec::zstd : repo::Codec::raw, static_cast<std::uint32_t>(plain.size()),
-                      stored},
+  return chunks_.put({id, type, pays ? repo::Codec::zstd : repo::Codec::raw,
+                      static_cast<std::uint32_t>(plain.size()), stored},
                      stop);
 }
 
@@ -179,7 +180,8 @@ Result<void> Storer::store_range(Range& range, std::stop_token stop) {
     range.result.error = std::move(content).error();
     return {};
   }
-  TRY(range.paged ? store_by_pages(range, *content.value(), stop) : store_by_content(range, *content.value(), stop));
+  TRY(range.paged ? store_by_pages(range, *content.value(), stop)
+                  : store_by_content(range, *content.value(), stop));
   if (range.result.error) return {};
   const auto same = content.value()->unchanged_since(range.item);
   if (!same.ok()) {
@@ -219,8 +221,8 @@ Result<void> Storer::cut_run(Range& range, source::Content& content, std::uint64
   while (at < to || begin < end) {
     if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
     if (end - begin < limits_.size_max && at < to) {
-      std::copy(window_.begin() + static_cast<std::ptrdiff_t>(begin), window_.begin() + static_cast<std::ptrdiff_t>(end),
-                window_.begin());
+      std::copy(window_.begin() + static_cast<std::ptrdiff_t>(begin),
+                window_.begin() + static_cast<std::ptrdiff_t>(end), window_.begin());
       end -= begin;
       begin = 0;
       const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(window_.size() - end, to - at));

@@ -1,5 +1,5 @@
-// Storer: reads what a job names, cuts it, looks whether the repository has it, compresses, seals, packs: from the first
-// byte to the last on one core, while the data is in its cache. One thread each.
+// Storer: reads what a job names, cuts it, looks whether the repository has it, compresses, seals, packs:
+// from the first byte to the last on one core, while the data is in its cache. One thread each.
 #pragma once
 
 #include <atomic>
@@ -50,7 +50,8 @@ class Storer {
 
   // The data as a chunk in the repository, stored unless it is there; all zeros become a hole.
   Result<model::Extent> store_data(Bytes data, std::stop_token stop);
-  Result<model::Address> store_new(model::ChunkType type, const model::ChunkId& id, Bytes plain, std::stop_token stop);
+  Result<model::Address> store_new(model::ChunkType type, const model::ChunkId& id, Bytes plain,
+                                   std::stop_token stop);
   int level(model::ChunkType type) const;
 
   StoreContext context_;
@@ -58,8 +59,8 @@ class Storer {
   const chunk::Limits& limits_;
   repo::ChunkWriter chunks_;
   compress::Compressor compressor_;
-  Buffer window_;      // of the file being cut
-  Buffer bundle_;      // contents of members, end to end
+  Buffer window_;  // of the file being cut
+  Buffer bundle_;  // contents of members, end to end
   Buffer compressed_;
 };
 

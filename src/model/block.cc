@@ -39,8 +39,7 @@ struct Tables {
     if (!chunks.empty() && chunks.back().address == extent.chunk) {
       return static_cast<std::uint32_t>(chunks.size() - 1);
     }
-    const auto [at, added] =
-        chunk_index.try_emplace(extent.chunk, static_cast<std::uint32_t>(chunks.size()));
+    const auto [at, added] = chunk_index.try_emplace(extent.chunk, static_cast<std::uint32_t>(chunks.size()));
     if (added) chunks.push_back({transaction(extent.chunk.pack.transaction), extent.chunk, extent.id});
     return at->second;
   }
@@ -174,7 +173,8 @@ void encode_block(Encoder& out, const std::vector<Entry>& entries) {
   std::string_view before;
   for (const Entry& entry : entries) {
     const auto limit = static_cast<std::ptrdiff_t>(std::min(before.size(), entry.path.size()));
-    const auto shared = std::mismatch(before.begin(), before.begin() + limit, entry.path.begin()).first - before.begin();
+    const auto shared =
+        std::mismatch(before.begin(), before.begin() + limit, entry.path.begin()).first - before.begin();
     columns.varint(static_cast<std::uint64_t>(shared));
     columns.string(std::string_view(entry.path).substr(static_cast<std::size_t>(shared)));
     before = entry.path;
@@ -275,7 +275,8 @@ void decode_paths(Decoder& in, std::vector<Entry>& entries) {
 void decode_times(Decoder& in, std::vector<Entry>& entries) {
   std::int64_t seconds = 0;
   for (Entry& entry : entries) {
-    seconds = static_cast<std::int64_t>(static_cast<std::uint64_t>(seconds) + static_cast<std::uint64_t>(in.svarint()));
+    seconds = static_cast<std::int64_t>(static_cast<std::uint64_t>(seconds) +
+                                        static_cast<std::uint64_t>(in.svarint()));
     entry.mtime.seconds = seconds;
   }
   Time last;

@@ -1,5 +1,5 @@
-// Commit: what a transaction's fate says when it is COMMIT: a snapshot, or a checkpoint of a run. And the other small
-// records of a transaction. docs/format/transactions.md. Plain values.
+// Commit: what a transaction's fate says when it is COMMIT: a snapshot, or a checkpoint of a run. And the
+// other small records of a transaction. docs/format/transactions.md. Plain values.
 #pragma once
 
 #include <algorithm>

@@ -43,7 +43,8 @@ Result<Duration> parse_duration(std::string_view text) {
     rest.remove_prefix(static_cast<std::size_t>(at + 1 - rest.data()));
   }
   const int days = 7 * numbers[2] + numbers[3];
-  if (days > kNumberMax) return bad_duration(text);  // so that what to_string() says of it can be parsed again
+  if (days > kNumberMax)
+    return bad_duration(text);  // so that what to_string() says of it can be parsed again
   return Duration{.years = numbers[0], .months = numbers[1], .days = days, .hours = numbers[4]};
 }
 
@@ -69,8 +70,8 @@ CivilTime local_time(std::int64_t seconds) {
           .zone_seconds = static_cast<int>(out.tm_gmtoff)};
 }
 
-// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, so that the leap day is last,
-// in eras of 400 years of 146,097 days; 719,468 days lie between 0000-03-01 and 1970-01-01.
+// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, so that the leap day
+// is last, in eras of 400 years of 146,097 days; 719,468 days lie between 0000-03-01 and 1970-01-01.
 std::int64_t days_from_civil(std::int64_t year, int month, int day) {
   const std::int64_t shifted = month <= 2 ? year - 1 : year;
   const std::int64_t era = floor_divide(shifted, 400);
@@ -87,7 +88,8 @@ std::int64_t instant(const CivilTime& time) {
 }
 
 std::int64_t instant_before(const CivilTime& from, const Duration& duration) {
-  const std::int64_t months = (from.year - std::int64_t{duration.years}) * 12 + from.month - 1 - duration.months;
+  const std::int64_t months =
+      (from.year - std::int64_t{duration.years}) * 12 + from.month - 1 - duration.months;
   CivilTime to = from;
   to.year = static_cast<int>(floor_divide(months, 12));
   to.month = static_cast<int>(months - 12 * std::int64_t{to.year}) + 1;

@@ -1,6 +1,7 @@
-// Duration: a span of calendar time as operators write it: "2y5m7d3h" (years, months, days, hours; also weeks, "2w",
-// which count as days). And CivilTime: what a local clock and calendar show at an instant. Both are plain values;
-// local_time() is the only place that asks the system for its time zone, all else is pure and thread-safe.
+// Duration: a span of calendar time as operators write it: "2y5m7d3h" (years, months, days, hours; also
+// weeks, "2w", which count as days). And CivilTime: what a local clock and calendar show at an instant. Both
+// are plain values; local_time() is the only place that asks the system for its time zone, all else is pure
+// and thread-safe.
 #pragma once
 
 #include <compare>
@@ -21,8 +22,8 @@ struct Duration {
   bool zero() const { return *this == Duration{}; }
 };
 
-// Each unit at most once, in any order; not negative, each number at most 100,000, and so the days of weeks and
-// days together. Error: usage.
+// Each unit at most once, in any order; not negative, each number at most 100,000, and so the days of weeks
+// and days together. Error: usage.
 Result<Duration> parse_duration(std::string_view text);
 
 // "2y5m7d3h", without the units that are 0; "0h" where all are.
@@ -45,8 +46,8 @@ CivilTime local_time(std::int64_t seconds);
 // The instant at which `time` is shown; days beyond the month's end run on into the next month.
 std::int64_t instant(const CivilTime& time);
 
-// The instant that lies `duration` before `from`: years, months and days on the calendar, at the zone offset of
-// `from`, then hours. A day that a month lacks runs on: one month before March 31 is March 3 (or 2).
+// The instant that lies `duration` before `from`: years, months and days on the calendar, at the zone offset
+// of `from`, then hours. A day that a month lacks runs on: one month before March 31 is March 3 (or 2).
 std::int64_t instant_before(const CivilTime& from, const Duration& duration);
 
 // Days since 1970-01-01 of a date in the Gregorian calendar; `day` may lie outside the month.

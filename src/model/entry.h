@@ -38,7 +38,7 @@ struct Attributes {
   std::uint32_t mode = 0;  // permission bits and suid, sgid, sticky: 07777
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::string user;   // empty: unknown
+  std::string user;  // empty: unknown
   std::string group;
   std::vector<Xattr> xattrs;  // sorted by name; POSIX ACLs are system.posix_acl_access and _default
   auto operator<=>(const Attributes&) const = default;

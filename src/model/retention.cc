@@ -11,7 +11,8 @@
 namespace holdfast::model {
 namespace {
 
-constexpr std::array<std::string_view, kPeriods> kWords = {"last", "hourly", "daily", "weekly", "monthly", "yearly"};
+constexpr std::array<std::string_view, kPeriods> kWords = {"last",   "hourly",  "daily",
+                                                           "weekly", "monthly", "yearly"};
 
 // Equal for two snapshots iff they lie in one period. Each snapshot is a period of its own for `last`.
 std::int64_t period_key(Period period, const CivilTime& time, std::size_t place) {
@@ -72,8 +73,8 @@ class Rule {
   std::optional<std::int64_t> seen_;
 };
 
-// The time that --keep-within counts from: the newest snapshot that is not from the future. Are all, then the oldest:
-// it keeps every one.
+// The time that --keep-within counts from: the newest snapshot that is not from the future. Are all, then the
+// oldest: it keeps every one.
 CivilTime newest_time(std::span<const SnapshotFacts> snapshots, const std::vector<Verdict>& newest_first,
                       std::int64_t now_seconds) {
   for (const Verdict& verdict : newest_first) {
@@ -83,7 +84,8 @@ CivilTime newest_time(std::span<const SnapshotFacts> snapshots, const std::vecto
   return snapshots[newest_first.back().snapshot].local;
 }
 
-// A policy must not leave a group without anything good to restore; nor, where nothing is good, without anything.
+// A policy must not leave a group without anything good to restore; nor, where nothing is good, without
+// anything.
 void keep_last_good(std::span<const SnapshotFacts> snapshots, std::vector<Verdict>& newest_first) {
   const auto good = std::find_if(newest_first.begin(), newest_first.end(), [&](const Verdict& verdict) {
     return snapshots[verdict.snapshot].complete;
@@ -157,7 +159,8 @@ Result<GroupBy> parse_group_by(std::string_view text) {
     } else if (word == "tag" || word == "tags") {
       out.tags = true;
     } else {
-      return Error(Errc::usage, fmt::format("can't group by '{}'", word)).hint("group by host, paths and tags");
+      return Error(Errc::usage, fmt::format("can't group by '{}'", word))
+          .hint("group by host, paths and tags");
     }
   }
   return out;

@@ -1,7 +1,8 @@
-// Retention: which snapshots a policy keeps, and why, in the words of restic's `forget`. Rules are ORed. Within each
-// group the newest snapshot of a period stands for it, and only periods that have a snapshot count. Weeks are those of
-// ISO 8601. Days and hours are those of the civil time in the facts. Pure: no clock, no zone; thread-safe.
-// Checkpoints take no part. The last good (complete) snapshot of a group stays unless the policy says otherwise.
+// Retention: which snapshots a policy keeps, and why, in the words of restic's `forget`. Rules are ORed.
+// Within each group the newest snapshot of a period stands for it, and only periods that have a snapshot
+// count. Weeks are those of ISO 8601. Days and hours are those of the civil time in the facts. Pure: no
+// clock, no zone; thread-safe. Checkpoints take no part. The last good (complete) snapshot of a group stays
+// unless the policy says otherwise.
 #pragma once
 
 #include <array>
@@ -33,8 +34,8 @@ Result<Keep> parse_keep(std::string_view text);
 struct Policy {
   // By Period. `last` within a time is --keep-within. Both halves of a Keep may be set; they are ORed.
   std::array<Keep, kPeriods> keep;
-  std::vector<TagList> tags;          // each list: keep what has all its tags
-  bool may_remove_all = false;        // an empty policy is taken at its word
+  std::vector<TagList> tags;    // each list: keep what has all its tags
+  bool may_remove_all = false;  // an empty policy is taken at its word
   bool may_remove_last_good = false;
 
   Keep& operator[](Period period) { return keep[static_cast<std::size_t>(period)]; }
@@ -55,7 +56,7 @@ Result<GroupBy> parse_group_by(std::string_view text);
 using Counters = std::array<int, kPeriods>;
 
 struct Verdict {
-  std::size_t snapshot = 0;          // index into the list given
+  std::size_t snapshot = 0;  // index into the list given
   bool keep = false;
   std::vector<std::string> reasons;  // "last snapshot", "daily within 7d", "has tags [a, b]"; empty: removed
   Counters counters{};
@@ -68,9 +69,9 @@ struct Group {
   std::vector<Verdict> verdicts;   // newest first
 };
 
-// Judges every snapshot but checkpoints; groups in order of host, paths, tags. `now_seconds` (since 1970-01-01 UTC)
-// keeps a snapshot from the future, which a wrong clock has made, from pushing the others out of --keep-within.
-// Error: usage, where the policy is empty and may not remove all, or a count is below -1.
+// Judges every snapshot but checkpoints; groups in order of host, paths, tags. `now_seconds` (since
+// 1970-01-01 UTC) keeps a snapshot from the future, which a wrong clock has made, from pushing the others out
+// of --keep-within. Error: usage, where the policy is empty and may not remove all, or a count is below -1.
 Result<std::vector<Group>> judge(std::span<const SnapshotFacts> snapshots, const Policy& policy,
                                  const GroupBy& group_by, std::int64_t now_seconds);
 

@@ -17,7 +17,9 @@ bool contains(const std::vector<std::string>& list, const std::string& word) {
 
 Error bad_word(std::string_view text) {
   return Error(Errc::usage, fmt::format("'{}' does not name a snapshot", text))
-      .hint("give the first digits of an id, 'latest' or 'latest~N', and a folder after ':' where one is meant");
+      .hint(
+          "give the first digits of an id, 'latest' or 'latest~N', and a folder after ':' where one is "
+          "meant");
 }
 
 std::string_view trim_slashes(std::string_view path) {
@@ -36,14 +38,16 @@ Result<unsigned> parse_back(std::string_view text, std::string_view whole) {
   return back;
 }
 
-Result<std::size_t> find_latest(unsigned back, std::span<const SnapshotFacts> snapshots, const Filter& filter) {
+Result<std::size_t> find_latest(unsigned back, std::span<const SnapshotFacts> snapshots,
+                                const Filter& filter) {
   const std::vector<std::size_t> found = select(snapshots, filter);
   if (back < found.size()) return found[back];
   if (found.empty()) {
     return Error(Errc::not_found, "no snapshot matches")
         .hint("see 'holdfast snapshots'; check --host, --path and --tag");
   }
-  return Error(Errc::not_found, fmt::format("latest~{} is beyond the oldest: {} snapshots match", back, found.size()));
+  return Error(Errc::not_found,
+               fmt::format("latest~{} is beyond the oldest: {} snapshots match", back, found.size()));
 }
 
 }  // namespace
@@ -72,9 +76,9 @@ bool matches(const SnapshotFacts& snapshot, const Filter& filter) {
   for (const std::string& path : filter.paths) {
     if (!contains(snapshot.paths, path)) return false;
   }
-  return filter.tags.empty() || std::any_of(filter.tags.begin(), filter.tags.end(), [&](const TagList& wanted) {
-           return has_tags(snapshot, wanted);
-         });
+  return filter.tags.empty() ||
+         std::any_of(filter.tags.begin(), filter.tags.end(),
+                     [&](const TagList& wanted) { return has_tags(snapshot, wanted); });
 }
 
 std::vector<std::size_t> select(std::span<const SnapshotFacts> snapshots, const Filter& filter) {
@@ -82,9 +86,8 @@ std::vector<std::size_t> select(std::span<const SnapshotFacts> snapshots, const 
   for (std::size_t i = snapshots.size(); i-- > 0;) {
     if (matches(snapshots[i], filter)) out.push_back(i);
   }
-  std::stable_sort(out.begin(), out.end(), [&](std::size_t a, std::size_t b) {
-    return snapshots[a].seconds > snapshots[b].seconds;
-  });
+  std::stable_sort(out.begin(), out.end(),
+                   [&](std::size_t a, std::size_t b) { return snapshots[a].seconds > snapshots[b].seconds; });
   return out;
 }
 
@@ -116,14 +119,15 @@ Result<std::size_t> find_snapshot(const SnapshotWord& word, std::span<const Snap
   }
   if (found.size() == 1) return found[0];
   if (found.empty()) {
-    return Error(Errc::not_found, fmt::format("no snapshot {}", word.prefix)).hint("see 'holdfast snapshots'");
+    return Error(Errc::not_found, fmt::format("no snapshot {}", word.prefix))
+        .hint("see 'holdfast snapshots'");
   }
   std::vector<std::string> ids;
   for (const std::size_t i : found) {
     ids.push_back(snapshots[i].id.substr(0, std::max(kShortId, word.prefix.size() + 4)));
   }
-  return Error(Errc::usage, fmt::format("{} snapshots begin with {}: {}", found.size(), word.prefix,
-                                        fmt::join(ids, ", ")))
+  return Error(Errc::usage,
+               fmt::format("{} snapshots begin with {}: {}", found.size(), word.prefix, fmt::join(ids, ", ")))
       .hint("give more digits of the id");
 }
 

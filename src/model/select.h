@@ -1,5 +1,5 @@
-// Which snapshots are meant: words on the command line ("latest~2", "4bba301e:/home"), and filters by host, path and
-// tag. Pure, over a list that the caller has read; thread-safe. Checkpoints are never selected.
+// Which snapshots are meant: words on the command line ("latest~2", "4bba301e:/home"), and filters by host,
+// path and tag. Pure, over a list that the caller has read; thread-safe. Checkpoints are never selected.
 #pragma once
 
 #include <cstdint>
@@ -44,22 +44,24 @@ struct Filter {
 
 bool matches(const SnapshotFacts& snapshot, const Filter& filter);
 
-// Indices into `snapshots` of what `filter` lets through, newest first; of the same second, the later in the list first.
+// Indices into `snapshots` of what `filter` lets through, newest first; of the same second, the later in the
+// list first.
 std::vector<std::size_t> select(std::span<const SnapshotFacts> snapshots, const Filter& filter);
 
 // A snapshot as the operator named it.
 struct SnapshotWord {
   bool latest = false;
-  unsigned back = 0;        // latest~2: 2
-  std::string prefix;       // else: beginning of an id, lower case
-  std::string sub_path;     // ID:/sub/path → "sub/path"; without '/' at either end; empty: all
+  unsigned back = 0;     // latest~2: 2
+  std::string prefix;    // else: beginning of an id, lower case
+  std::string sub_path;  // ID:/sub/path → "sub/path"; without '/' at either end; empty: all
 };
 
-// Error: usage, where `text` is neither `latest`, `latest~N` nor hex digits, with or without a path after ':'.
+// Error: usage, where `text` is neither `latest`, `latest~N` nor hex digits, with or without a path after
+// ':'.
 Result<SnapshotWord> parse_snapshot_word(std::string_view text);
 
-// The index of the one that is meant. `latest` counts among what `filter` lets through; an id is looked for in all.
-// Errors: not_found; usage where several ids begin so.
+// The index of the one that is meant. `latest` counts among what `filter` lets through; an id is looked for
+// in all. Errors: not_found; usage where several ids begin so.
 Result<std::size_t> find_snapshot(const SnapshotWord& word, std::span<const SnapshotFacts> snapshots,
                                   const Filter& filter);
 

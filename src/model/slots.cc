@@ -59,8 +59,8 @@ Slots Slots::decode(Decoder& in) {
   for (std::uint64_t i = 0; i < runs && in.ok(); ++i) {
     const std::uint64_t gap = in.varint();
     const std::uint64_t length = in.varint();
-    const bool sane = gap <= kSlotsMax && length <= kSlotsMax && at + gap + length <= kSlotsMax && length > 0 &&
-                      (i == 0 || gap > 0);
+    const bool sane = gap <= kSlotsMax && length <= kSlotsMax && at + gap + length <= kSlotsMax &&
+                      length > 0 && (i == 0 || gap > 0);
     if (!in.ok() || !sane) {
       in.fail();
       break;

@@ -1,6 +1,6 @@
-// Slots: a set of slots of one pack. References: for every pack, the slots that a snapshot needs; complete in every
-// commit, kept in pages so that unchanged ones are shared between commits. docs/format/transactions.md, "refs".
-// Plain values; thread-safe where const.
+// Slots: a set of slots of one pack. References: for every pack, the slots that a snapshot needs; complete in
+// every commit, kept in pages so that unchanged ones are shared between commits. docs/format/transactions.md,
+// "refs". Plain values; thread-safe where const.
 #pragma once
 
 #include <map>

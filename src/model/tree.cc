@@ -78,7 +78,8 @@ Buffer encode_node(std::uint8_t level, const std::vector<Child>& children) {
   for (const Child& child : children) {
     const auto limit = static_cast<std::ptrdiff_t>(std::min(before.size(), child.first_path.size()));
     const auto shared =
-        std::mismatch(before.begin(), before.begin() + limit, child.first_path.begin()).first - before.begin();
+        std::mismatch(before.begin(), before.begin() + limit, child.first_path.begin()).first -
+        before.begin();
     body.varint(static_cast<std::uint64_t>(shared));
     body.string(std::string_view(child.first_path).substr(static_cast<std::size_t>(shared)));
     before = child.first_path;

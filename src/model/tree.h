@@ -16,8 +16,8 @@ inline constexpr std::size_t kNodeChildrenMax = 512;
 // Encodes entries in order as a block.
 void encode_block(Encoder& out, const std::vector<Entry>& entries);
 
-// Decodes a block into `entries`, reusing their memory, replacing what was there. Refuses unsafe paths, wrong order, and
-// extents that don't cover their file.
+// Decodes a block into `entries`, reusing their memory, replacing what was there. Refuses unsafe paths, wrong
+// order, and extents that don't cover their file.
 Result<void> decode_block(Bytes block, std::vector<Entry>& entries);
 
 // A leaf as stored: full, or the difference from a full one.

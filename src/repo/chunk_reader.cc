@@ -82,8 +82,9 @@ Result<std::unique_ptr<PackReader>> ChunkReader::open_pack(const model::PackId& 
   const auto generation = log_.generation(id);
   if (!generation) return Error(Errc::damaged, pack_name(id, 0) + " was deleted, but something refers to it");
   const crypto::Key session = TRY(repository_.session_secret(id.transaction, stop));
-  return PackReader::open(repository_.storage(), {repository_.config().id, &session, *repository_.secrets().index},
-                          id, *generation, stop);
+  return PackReader::open(repository_.storage(),
+                          {repository_.config().id, &session, *repository_.secrets().index}, id, *generation,
+                          stop);
 }
 
 }  // namespace holdfast::repo

@@ -1,5 +1,5 @@
-// ChunkReader: chunks by address. Remembers open packs and, within a limit, plain texts that are likely to be asked for again
-// (bundles, tree nodes). One thread at a time; several readers may share one Repository.
+// ChunkReader: chunks by address. Remembers open packs and, within a limit, plain texts that are likely to be
+// asked for again (bundles, tree nodes). One thread at a time; several readers may share one Repository.
 #pragma once
 
 #include <list>

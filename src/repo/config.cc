@@ -37,7 +37,8 @@ Buffer encode_config(const Config& config, const Secrets& secrets) {
   body.u32(0);
   body.u16(kAes256Gcm);
   body.u16(kBlake3);
-  for (const crypto::PublicKey* key : {&config.admin, &config.commit, &config.log, &config.read}) body.raw(*key);
+  for (const crypto::PublicKey* key : {&config.admin, &config.commit, &config.log, &config.read})
+    body.raw(*key);
   body.u32(config.chunks.size_min);
   body.u32(config.chunks.size_average);
   body.u32(config.chunks.size_max);
@@ -50,20 +51,24 @@ Result<Config> decode_config(Bytes object) {
   Decoder in(vital.body);
   if (in.string() != "holdfast") return Error(Errc::damaged, "the config is not a repository's");
   const std::uint16_t version = in.u16();
-  if (in.ok() && version != kFormatVersion) return unsupported(fmt::format("is of format version {}", version));
+  if (in.ok() && version != kFormatVersion)
+    return unsupported(fmt::format("is of format version {}", version));
   Config config;
   config.id = in.array<16>();
   config.created = model::decode_time(in);
   const std::uint64_t incompatible = in.u64();
   const std::uint64_t read_only_compatible = in.u64();
   in.u64();
-  if (incompatible != 0 || read_only_compatible != 0) return unsupported("uses features unknown to this version");
+  if (incompatible != 0 || read_only_compatible != 0)
+    return unsupported("uses features unknown to this version");
   in.u32();
   in.u32();
   const std::uint16_t aead = in.u16();
   const std::uint16_t hash = in.u16();
-  if (in.ok() && (aead != kAes256Gcm || hash != kBlake3)) return unsupported("uses an unknown cipher or hash");
-  for (crypto::PublicKey* key : {&config.admin, &config.commit, &config.log, &config.read}) *key = in.array<32>();
+  if (in.ok() && (aead != kAes256Gcm || hash != kBlake3))
+    return unsupported("uses an unknown cipher or hash");
+  for (crypto::PublicKey* key : {&config.admin, &config.commit, &config.log, &config.read})
+    *key = in.array<32>();
   config.chunks.size_min = in.u32();
   config.chunks.size_average = in.u32();
   config.chunks.size_max = in.u32();

@@ -20,14 +20,16 @@ crypto::Key random_key(Random& random) {
 // The secrets in the order of their numbers, from 1.
 template <typename S>
 auto numbered(S& secrets) {
-  return std::array{&secrets.content, &secrets.index, &secrets.read, &secrets.admin, &secrets.commit, &secrets.log};
+  return std::array{&secrets.content, &secrets.index,  &secrets.read,
+                    &secrets.admin,   &secrets.commit, &secrets.log};
 }
 
 Buffer encode_bundle(const Secrets& secrets) {
   const auto all = numbered(secrets);
   Encoder out;
   out.u8(0);
-  out.varint(static_cast<std::uint64_t>(std::count_if(all.begin(), all.end(), [](auto* s) { return s->has_value(); })));
+  out.varint(static_cast<std::uint64_t>(
+      std::count_if(all.begin(), all.end(), [](auto* s) { return s->has_value(); })));
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!*all[i]) continue;
     out.u8(static_cast<std::uint8_t>(i + 1));
@@ -73,8 +75,9 @@ Secrets Secrets::copy() const {
   return twin;
 }
 
-Result<Buffer> make_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets, Bytes password,
-                         std::string label, model::Time created, crypto::Argon2Cost cost, Random& random) {
+Result<Buffer> make_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,
+                         Bytes password, std::string label, model::Time created, crypto::Argon2Cost cost,
+                         Random& random) {
   const auto salt = random.array<16>();
   const crypto::Key kek = TRY(crypto::argon2id(password, salt, cost));
   Buffer bundle = encode_bundle(secrets);
@@ -110,7 +113,8 @@ Result<KeySlot> decode_slot(Bytes object, std::string_view name) {
   return slot;
 }
 
-Result<Secrets> open_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot, Bytes password) {
+Result<Secrets> open_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot,
+                          Bytes password) {
   const crypto::Key kek = TRY(crypto::argon2id(password, slot.salt, slot.cost));
   Buffer bundle = TRY(unseal(kek, seal_context(id, name), slot.sealed));
   auto secrets = decode_bundle(bundle);

@@ -15,7 +15,8 @@ namespace holdfast::repo {
 namespace {
 
 // Marks a folder that backup tools may leave out: https://bford.info/cachedir/
-constexpr char kCacheTag[] = "Signature: 8a477f597d28d172789f06886806bc55\n# holdfast's cache; safe to delete.\n";
+constexpr char kCacheTag[] =
+    "Signature: 8a477f597d28d172789f06886806bc55\n# holdfast's cache; safe to delete.\n";
 
 // Makes the folder and its parents; false where that can't be.
 bool make_directories(const std::string& path) {
@@ -34,7 +35,8 @@ std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const
     if (!make_directories(mine)) mine.clear();
   }
   if (!mine.empty()) {
-    const Fd tag(::open((directory + "/CACHEDIR.TAG").c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    const Fd tag(
+        ::open((directory + "/CACHEDIR.TAG").c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (tag.valid() && ::write(tag.get(), kCacheTag, sizeof kCacheTag - 1) < 0) mine.clear();
   }
   return std::unique_ptr<LocalState>(new LocalState(std::move(mine), repository));  // NOLINT: private
@@ -49,7 +51,8 @@ LocalState::LocalState(std::string directory, const Repository& repository)
 // Applies `change` to the writer's record under a lock, and gives what it became.
 template <typename Change>
 LocalState::Writer LocalState::update(Change change) {
-  const Fd file(directory_.empty() ? -1 : ::open((directory_ + "/writer").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const Fd file(
+      directory_.empty() ? -1 : ::open((directory_ + "/writer").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file.valid() || ::flock(file.get(), LOCK_EX) != 0) {
     change(fallback_);
     return fallback_;
@@ -71,7 +74,8 @@ LocalState::Writer LocalState::update(Change change) {
   out.u32(writer.last.sequence);
   out.raw(writer.last.hash);
   out.raw(crypto::keyed_hash(key_, out.bytes()));
-  const bool kept = ::pwrite(file.get(), out.bytes().data(), out.size(), 0) == static_cast<ssize_t>(out.size());
+  const bool kept =
+      ::pwrite(file.get(), out.bytes().data(), out.size(), 0) == static_cast<ssize_t>(out.size());
   if (!kept) fallback_ = writer;
   return writer;
 }

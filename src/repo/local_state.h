@@ -1,6 +1,6 @@
-// LocalState: what this machine remembers about a repository so that the next run is quick: the name it writes under, the
-// previous trees, the index. All of it is a cache: lost or damaged, it costs time, never data, and never fails a
-// backup. Everything in it is sealed under a key from the repository.
+// LocalState: what this machine remembers about a repository so that the next run is quick: the name it
+// writes under, the previous trees, the index. All of it is a cache: lost or damaged, it costs time, never
+// data, and never fails a backup. Everything in it is sealed under a key from the repository.
 #pragma once
 
 #include <memory>
@@ -33,7 +33,8 @@ class LocalState {
   Commit last_commit() const;
   void set_last_commit(model::TransactionId id, const Hash& hash);
 
-  // File name for what is remembered of one series of snapshots (same host and paths): "" where nothing can be.
+  // File name for what is remembered of one series of snapshots (same host and paths): "" where nothing can
+  // be.
   std::string series_file(std::string_view host, const std::vector<std::string>& paths) const;
   const crypto::Key& key() const { return key_; }
 

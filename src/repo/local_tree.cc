@@ -158,7 +158,8 @@ std::unique_ptr<LocalTreeReader> LocalTreeReader::open(const std::string& path, 
   const bool read = std::fread(head.data(), 1, head.size(), file) == head.size();
   std::unique_ptr<LocalTreeReader> reader(
       new LocalTreeReader(file, cipher(key, Bytes(head).subspan(sizeof kMagic))));  // NOLINT: private
-  if (!read || std::memcmp(head.data(), kMagic, sizeof kMagic) != 0 || !reader->load_summary()) return nullptr;
+  if (!read || std::memcmp(head.data(), kMagic, sizeof kMagic) != 0 || !reader->load_summary())
+    return nullptr;
   return reader;
 }
 
@@ -167,7 +168,8 @@ LocalTreeReader::~LocalTreeReader() { std::fclose(file_); }
 bool LocalTreeReader::load_summary() {
   if (std::fseek(file_, -8, SEEK_END) != 0) return false;
   const long end = std::ftell(file_);
-  if (std::fread(&end_, 1, sizeof end_, file_) != sizeof end_ || end < 0 || end_ >= static_cast<std::uint64_t>(end)) {
+  if (std::fread(&end_, 1, sizeof end_, file_) != sizeof end_ || end < 0 ||
+      end_ >= static_cast<std::uint64_t>(end)) {
     return false;
   }
   if (std::fseek(file_, static_cast<long>(end_), SEEK_SET) != 0) return false;
@@ -218,7 +220,8 @@ Result<bool> LocalTreeReader::next(LocalLeaf& leaf) {
   }
   TRY(in.finish("the local copy of the previous tree", true));
   TRY(model::decode_block(Bytes(*plain).last(in.left()), decoded_));
-  if (decoded_.size() != leaf.entries.size()) return Error(Errc::damaged, "the local copy of the previous tree");
+  if (decoded_.size() != leaf.entries.size())
+    return Error(Errc::damaged, "the local copy of the previous tree");
   for (std::size_t i = 0; i < decoded_.size(); ++i) leaf.entries[i].entry = std::move(decoded_[i]);
   origin->entries = static_cast<std::uint32_t>(leaf.entries.size());
   origin->record = std::move(*plain);

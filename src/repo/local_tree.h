@@ -1,6 +1,6 @@
-// The local copy of a series' previous tree, so that a re-backup is a merge of two sorted streams: every leaf with its
-// entries, what the repository does not keep (inode, ctime), and where the leaf is stored. A sealed file; damage of
-// any kind reads as "nothing remembered". One thread at a time.
+// The local copy of a series' previous tree, so that a re-backup is a merge of two sorted streams: every leaf
+// with its entries, what the repository does not keep (inode, ctime), and where the leaf is stored. A sealed
+// file; damage of any kind reads as "nothing remembered". One thread at a time.
 #pragma once
 
 #include <cstdio>
@@ -14,7 +14,8 @@
 
 namespace holdfast::repo {
 
-// Where a leaf of the previous tree came from, and how its entries relate to its base (a full leaf is its own base).
+// Where a leaf of the previous tree came from, and how its entries relate to its base (a full leaf is its own
+// base).
 struct LeafOrigin {
   model::Address address;
   model::ShortId id{};
@@ -56,9 +57,10 @@ struct LocalSummary {
   model::TransactionId transaction;
   model::Time start;  // of that backup
   std::uint64_t files = 0;
-  std::vector<std::pair<model::ShortId, model::Address>> nodes;   // inner nodes
+  std::vector<std::pair<model::ShortId, model::Address>> nodes;  // inner nodes
   std::vector<LocalBundle> bundles;
-  std::vector<std::pair<std::uint64_t, model::TransactionId>> pages;  // files with page hashes: path hash, which run's
+  std::vector<std::pair<std::uint64_t, model::TransactionId>>
+      pages;  // files with page hashes: path hash, which run's
 };
 
 class LocalTreeWriter {

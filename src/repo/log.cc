@@ -14,7 +14,8 @@ using model::TransactionId;
 bool LogState::usable(const model::Address& address) const {
   const PackId whole{address.pack.transaction, kOwnObjects};
   if (condemned.contains(whole) || deleted.contains(whole)) return false;
-  if (const auto at = deleted.find(address.pack); at != deleted.end() && !at->second.kept.contains(address.slot)) {
+  if (const auto at = deleted.find(address.pack);
+      at != deleted.end() && !at->second.kept.contains(address.slot)) {
     return false;
   }
   const auto at = condemned.find(address.pack);
@@ -36,7 +37,9 @@ struct Applier {
   LogState& state;
   std::uint64_t number;
 
-  void operator()(const Forget& e) const { state.forgotten.insert(e.transactions.begin(), e.transactions.end()); }
+  void operator()(const Forget& e) const {
+    state.forgotten.insert(e.transactions.begin(), e.transactions.end());
+  }
   void operator()(const Unforget& e) const {
     for (const TransactionId& id : e.transactions) state.forgotten.erase(id);
   }
@@ -61,7 +64,9 @@ struct Applier {
   }
   void operator()(const Tag& e) const { state.tags[e.transaction] = e.tags; }
   void operator()(const Abandon& e) const { state.abandoned.insert(e.transaction); }
-  void operator()(const Witness& e) const { state.witnessed.insert(e.transactions.begin(), e.transactions.end()); }
+  void operator()(const Witness& e) const {
+    state.witnessed.insert(e.transactions.begin(), e.transactions.end());
+  }
 };
 
 void encode_item(Encoder& out, const Item& item) {
@@ -155,21 +160,33 @@ Tag decode_tag(Decoder& in) {
 
 LogEntry decode_typed(std::uint8_t type, Decoder& in) {
   switch (type) {
-    case 1: return Forget{decode_all(in)};
-    case 2: return Unforget{decode_all(in)};
-    case 3: return decode_condemn(in);
-    case 4: return decode_uncondemn(in);
-    case 5: return decode_delete(in);
-    case 6: return decode_tag(in);
-    case 7: return Abandon{model::decode_transaction(in)};
-    case 8: return Witness{decode_all(in)};
-    default: in.fail(); return Forget{};
+    case 1:
+      return Forget{decode_all(in)};
+    case 2:
+      return Unforget{decode_all(in)};
+    case 3:
+      return decode_condemn(in);
+    case 4:
+      return decode_uncondemn(in);
+    case 5:
+      return decode_delete(in);
+    case 6:
+      return decode_tag(in);
+    case 7:
+      return Abandon{model::decode_transaction(in)};
+    case 8:
+      return Witness{decode_all(in)};
+    default:
+      in.fail();
+      return Forget{};
   }
 }
 
 }  // namespace
 
-void LogState::apply(std::uint64_t number, const LogEntry& entry) { std::visit(Applier{*this, number}, entry); }
+void LogState::apply(std::uint64_t number, const LogEntry& entry) {
+  std::visit(Applier{*this, number}, entry);
+}
 
 Buffer encode(const LogEntry& entry) {
   Encoder out;
@@ -189,7 +206,8 @@ Result<LogEntry> decode_log_entry(Bytes bytes) {
 Result<void> Log::apply_object(LogState& state, Bytes object, const std::string& name) const {
   const Unwrapped vital = TRY(unwrap_vital(Vital::log, object, name));
   const std::uint64_t number = state.next;
-  // Only when nothing speaks against the entry any more: one that can't be passed must stop the next reading too.
+  // Only when nothing speaks against the entry any more: one that can't be passed must stop the next reading
+  // too.
   const auto advance = [&] {
     state.last_hash = crypto::hash(vital.body);
     ++state.next;
@@ -250,8 +268,7 @@ Result<void> Log::append(LogState& state, const LogEntry& entry, model::Time tim
   body.raw(state.last_hash);
   encode(body, time);
   body.blob(seal(*secrets_.index, seal_context(config_.id, name), encode(entry), random));
-  const Buffer object =
-      wrap_vital(Vital::log, sign_body(*secrets_.log, config_.id, name, body.take()));
+  const Buffer object = wrap_vital(Vital::log, sign_body(*secrets_.log, config_.id, name, body.take()));
   const auto put = storage_.put(name, object, stop);
   if (!put.ok() && put.error().kind() == Errc::exists) {
     return Error(Errc::conflict, "the log moved on").hint("run the command again");

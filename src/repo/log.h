@@ -1,5 +1,5 @@
-// The maintenance log: one signed, chained entry per object, appended by put-if-absent on the next number; and what
-// the entries up to a head add up to. docs/format/transactions.md, "log". LogState is a value.
+// The maintenance log: one signed, chained entry per object, appended by put-if-absent on the next number;
+// and what the entries up to a head add up to. docs/format/transactions.md, "log". LogState is a value.
 #pragma once
 
 #include <map>
@@ -17,7 +17,8 @@ namespace holdfast::repo {
 // Stands for a transaction's own objects (open, man, refs, fate) in an item's name.
 inline constexpr std::uint32_t kOwnObjects = 0xffffffff;
 
-// What is condemned and deleted: slots of one pack outside `kept`, or with kOwnObjects a transaction's own objects.
+// What is condemned and deleted: slots of one pack outside `kept`, or with kOwnObjects a transaction's own
+// objects.
 struct Item {
   model::PackId pack;
   model::Slots kept;
@@ -80,8 +81,8 @@ struct LogState {
   };
   std::map<model::PackId, Gone> deleted;  // retired transactions: pack kOwnObjects
 
-  // False where a transaction opened after this state must not refer to the slot: it, or all of its transaction, is
-  // condemned or deleted.
+  // False where a transaction opened after this state must not refer to the slot: it, or all of its
+  // transaction, is condemned or deleted.
   bool usable(const model::Address& address) const;
   // The generation under which a pack's object is to be found; nothing where it is gone altogether.
   std::optional<std::uint32_t> generation(const model::PackId& pack) const;
@@ -96,13 +97,14 @@ class Log {
   Log(storage::Storage& storage, const Config& config, const Secrets& secrets)
       : storage_(storage), config_(config), secrets_(secrets) {}
 
-  // Brings `state` up to the present head. Errc::damaged where an entry is unreadable or the chain is broken: the
-  // state is then what the entries before say, and nothing may be deleted.
+  // Brings `state` up to the present head. Errc::damaged where an entry is unreadable or the chain is broken:
+  // the state is then what the entries before say, and nothing may be deleted.
   Result<void> follow(LogState& state, std::stop_token stop) const;
 
-  // Appends right after `state`'s head, and applies it. Errc::conflict where somebody else appended first: follow and think again.
-  // Durable when it returns.
-  Result<void> append(LogState& state, const LogEntry& entry, model::Time time, Random& random, std::stop_token stop) const;
+  // Appends right after `state`'s head, and applies it. Errc::conflict where somebody else appended first:
+  // follow and think again. Durable when it returns.
+  Result<void> append(LogState& state, const LogEntry& entry, model::Time time, Random& random,
+                      std::stop_token stop) const;
 
  private:
   Result<void> apply_object(LogState& state, Bytes object, const std::string& name) const;

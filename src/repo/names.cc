@@ -21,7 +21,9 @@ bool parse(std::string_view text, model::TransactionId& out) {
 
 }  // namespace
 
-std::string text(const model::TransactionId& id) { return fmt::format("{:016x}-{:08x}", id.writer, id.sequence); }
+std::string text(const model::TransactionId& id) {
+  return fmt::format("{:016x}-{:08x}", id.writer, id.sequence);
+}
 
 std::string transaction_name(const model::TransactionId& id, std::string_view what) {
   return fmt::format("{}{}/{}", kTransactionPrefix, text(id), what);
@@ -50,7 +52,8 @@ std::optional<PackObject> parse_pack_name(std::string_view name) {
     return std::nullopt;
   }
   PackObject out;
-  const bool parsed = parse(name.substr(5, 25), out.id.transaction) && parse(name.substr(31, 8), out.id.pack, 16) &&
+  const bool parsed = parse(name.substr(5, 25), out.id.transaction) &&
+                      parse(name.substr(31, 8), out.id.pack, 16) &&
                       parse(name.substr(40), out.generation, 10);
   if (!parsed || pack_name(out.id, out.generation) != name) return std::nullopt;
   return out;
@@ -58,7 +61,8 @@ std::optional<PackObject> parse_pack_name(std::string_view name) {
 
 std::optional<std::uint64_t> parse_log_name(std::string_view name) {
   std::uint64_t number = 0;
-  if (name.substr(0, 4) != kLogPrefix || name.size() != 20 || !parse(name.substr(4), number, 16)) return std::nullopt;
+  if (name.substr(0, 4) != kLogPrefix || name.size() != 20 || !parse(name.substr(4), number, 16))
+    return std::nullopt;
   if (log_name(number) != name) return std::nullopt;
   return number;
 }

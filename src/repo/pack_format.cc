@@ -96,7 +96,8 @@ Result<Header> decode_header(Bytes bytes) {
   kept.frames = in.u32();
   const Bytes map = in.raw(in.u32());
   if (id.frame_log2 < kFrameLog2Min || id.frame_log2 > kFrameLog2Max) in.fail();
-  if ((std::uint64_t{kept.frames} + 7) / 8 != map.size() || (kept.generation == 0 && kept.frames != 0)) in.fail();
+  if ((std::uint64_t{kept.frames} + 7) / 8 != map.size() || (kept.generation == 0 && kept.frames != 0))
+    in.fail();
   TRY(in.finish("a pack's header", true));
   for (std::uint32_t i = 0; i < kept.frames; ++i) kept.kept.push_back((map[i / 8] >> (i % 8) & 1) != 0);
   return header;
@@ -136,8 +137,9 @@ Result<DecodedTrailer> decode_trailer(Bytes bytes) {
   const Bytes copy = in.blob();
   const std::uint64_t frames = std::uint64_t{t.data_frames} + t.directory_frames;
   const bool sane = t.directory_frames > 0 && t.data_frames < 1u << 20 && t.directory_frames < 1u << 20 &&
-                    t.parity_per_stripe == std::min<std::uint64_t>(4, frames) && t.stripes == (frames + 123) / 124 &&
-                    copy.size() <= kPackHeaderBytes - sizeof(Hash) && t.slots <= kPackSlotsMax;
+                    t.parity_per_stripe == std::min<std::uint64_t>(4, frames) &&
+                    t.stripes == (frames + 123) / 124 && copy.size() <= kPackHeaderBytes - sizeof(Hash) &&
+                    t.slots <= kPackSlotsMax;
   if (!sane) in.fail();
   TRY(in.finish("a pack's trailer", true));
   out.header.assign(copy.begin(), copy.end());
@@ -177,7 +179,8 @@ Buffer encode_directory(const std::vector<DirectoryEntry>& entries) {
 Result<std::vector<DirectoryEntry>> decode_directory(Bytes bytes, std::uint64_t stream_bytes) {
   Decoder in(bytes);
   const std::uint32_t n = in.u32();
-  if (!in.ok() || n > in.left() / kDirectoryEntryBytes) return Error(Errc::damaged, "a pack's directory is damaged");
+  if (!in.ok() || n > in.left() / kDirectoryEntryBytes)
+    return Error(Errc::damaged, "a pack's directory is damaged");
   std::vector<DirectoryEntry> entries(n);
   for (DirectoryEntry& e : entries) {
     e.id = in.array<32>();
@@ -190,8 +193,8 @@ Result<std::vector<DirectoryEntry>> decode_directory(Bytes bytes, std::uint64_t 
     e.codec = static_cast<Codec>(codec);
     e.type = static_cast<model::ChunkType>(type);
     const bool sane = codec <= 1 && type >= 1 && type <= 4 && e.stored_bytes > 0 &&
-                      std::uint64_t{e.offset} + e.stored_bytes <= stream_bytes && e.plain_bytes <= 128 * kMiB &&
-                      (codec == 1 || e.stored_bytes == e.plain_bytes);
+                      std::uint64_t{e.offset} + e.stored_bytes <= stream_bytes &&
+                      e.plain_bytes <= 128 * kMiB && (codec == 1 || e.stored_bytes == e.plain_bytes);
     if (!sane) in.fail();
   }
   TRY(in.finish("a pack's directory", true));

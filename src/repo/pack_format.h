@@ -36,7 +36,7 @@ struct Identity {
 // The frames of generation 0 that a relocated pack keeps; in generation 0 everything is there.
 struct KeptFrames {
   std::uint32_t generation = 0;
-  std::uint32_t frames = 0;   // data and directory frames of generation 0
+  std::uint32_t frames = 0;  // data and directory frames of generation 0
   std::vector<bool> kept;
 };
 
@@ -46,7 +46,8 @@ struct Header {
 };
 
 Buffer encode_header(const Header& header);
-// The same pack's header in another generation: the identity stays bit for bit, as every frame is bound to it.
+// The same pack's header in another generation: the identity stays bit for bit, as every frame is bound to
+// it.
 Buffer relocated_header(Bytes header, const KeptFrames& kept);
 Result<Header> decode_header(Bytes bytes);
 // Of the frames of a pack with a chunk stream that long.

@@ -22,8 +22,9 @@ Error PackReader::lost(std::string what) const {
       .hint("run `holdfast check --read-data` to see what else is damaged");
 }
 
-Result<std::unique_ptr<PackReader>> PackReader::open(storage::Storage& storage, const Keys& keys, model::PackId id,
-                                                     std::uint32_t generation, std::stop_token stop) {
+Result<std::unique_ptr<PackReader>> PackReader::open(storage::Storage& storage, const Keys& keys,
+                                                     model::PackId id, std::uint32_t generation,
+                                                     std::stop_token stop) {
   std::unique_ptr<PackReader> reader(new PackReader(storage, pack_name(id, generation)));  // NOLINT: private
   TRY_AS(reader->load_ends(keys, id, stop), "pack " + reader->name_);
   TRY(reader->load_directory(keys, stop));
@@ -35,7 +36,8 @@ Result<std::unique_ptr<PackReader>> PackReader::open(storage::Storage& storage, 
 
 Result<void> PackReader::load_ends(const Keys& keys, model::PackId id, std::stop_token stop) {
   const storage::ObjectInfo info = TRY(storage_.stat(name_, stop));
-  if (info.size_bytes < kPackHeaderBytes + kPackTrailerBytes) return Error(Errc::damaged, "the object is too short");
+  if (info.size_bytes < kPackHeaderBytes + kPackTrailerBytes)
+    return Error(Errc::damaged, "the object is too short");
   const Buffer tail =
       TRY(storage_.get(name_, {info.size_bytes - kPackTrailerBytes, kPackTrailerBytes}, stop));
   DecodedTrailer decoded = TRY(decode_trailer(tail));
@@ -102,7 +104,8 @@ Result<Buffer> PackReader::read_stored(std::uint32_t slot, std::stop_token stop)
   const DirectoryEntry& entry = directory_[slot];
   const std::size_t payload = header_.identity.payload_bytes();
   const auto first = static_cast<std::uint32_t>(entry.offset / payload);
-  const auto last = static_cast<std::uint32_t>((std::uint64_t{entry.offset} + entry.stored_bytes - 1) / payload);
+  const auto last =
+      static_cast<std::uint32_t>((std::uint64_t{entry.offset} + entry.stored_bytes - 1) / payload);
   Buffer stream = TRY(open_frames(*cipher_, first, last - first + 1, stop));
   const std::size_t skip = entry.offset - first * payload;
   stream.erase(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(skip));

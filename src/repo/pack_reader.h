@@ -1,6 +1,6 @@
-// PackReader: chunks out of one pack object. Loads the pack's directory when opened; each read fetches just the frames that
-// hold the chunk. Nothing unverified leaves: every frame is authenticated, and read() checks the chunk's id.
-// One thread at a time.
+// PackReader: chunks out of one pack object. Loads the pack's directory when opened; each read fetches just
+// the frames that hold the chunk. Nothing unverified leaves: every frame is authenticated, and read() checks
+// the chunk's id. One thread at a time.
 #pragma once
 
 #include "compress/compress.h"
@@ -17,8 +17,9 @@ class PackReader {
     const crypto::Key& index;
   };
   // Errc::not_found where that generation is gone, damaged, unreachable, wrong_key.
-  static Result<std::unique_ptr<PackReader>> open(storage::Storage& storage, const Keys& keys, model::PackId id,
-                                                  std::uint32_t generation, std::stop_token stop);
+  static Result<std::unique_ptr<PackReader>> open(storage::Storage& storage, const Keys& keys,
+                                                  model::PackId id, std::uint32_t generation,
+                                                  std::stop_token stop);
 
   const Header& header() const { return header_; }
   const Trailer& trailer() const { return trailer_; }
@@ -33,7 +34,8 @@ class PackReader {
   PackReader(storage::Storage& storage, std::string name) : storage_(storage), name_(std::move(name)) {}
   Result<void> load_ends(const Keys& keys, model::PackId id, std::stop_token stop);
   Result<void> load_directory(const Keys& keys, std::stop_token stop);
-  Result<Buffer> open_frames(FrameCipher& cipher, std::uint32_t first, std::uint32_t count, std::stop_token stop);
+  Result<Buffer> open_frames(FrameCipher& cipher, std::uint32_t first, std::uint32_t count,
+                             std::stop_token stop);
   // Where frame `number` of generation 0 lies in this object; frames_end where it was dropped.
   std::uint32_t position(std::uint32_t number) const;
   Error lost(std::string what) const;
@@ -43,8 +45,8 @@ class PackReader {
   Header header_;
   Trailer trailer_;
   Hash identity_hash_{};
-  std::uint32_t data_frames_ = 0;               // of generation 0
-  std::vector<std::uint32_t> positions_;        // relocated packs only
+  std::uint32_t data_frames_ = 0;         // of generation 0
+  std::vector<std::uint32_t> positions_;  // relocated packs only
   std::vector<DirectoryEntry> directory_;
   std::optional<FrameCipher> cipher_;
   compress::Decompressor decompressor_;

@@ -21,14 +21,13 @@ PackWriter::PackWriter(storage::Storage& storage, const PackContext& context, mo
   identity_.commit = pack_commit(session_, identity_.salt);
 }
 
-bool PackWriter::full() const {
-  return frames_ >= kFullFrames || directory_.size() >= kPackSlotsMax / 2;
-}
+bool PackWriter::full() const { return frames_ >= kFullFrames || directory_.size() >= kPackSlotsMax / 2; }
 
 Result<std::uint32_t> PackWriter::add(const NewChunk& chunk) {
   HF_ASSERT(!chunk.stored.empty());
   directory_.push_back({chunk.id, static_cast<std::uint32_t>(stream_bytes_),
-                        static_cast<std::uint32_t>(chunk.stored.size()), chunk.plain_bytes, chunk.codec, chunk.type});
+                        static_cast<std::uint32_t>(chunk.stored.size()), chunk.plain_bytes, chunk.codec,
+                        chunk.type});
   stream_bytes_ += chunk.stored.size();
   append(pending_, chunk.stored);
   if (spool_ == nullptr && stream_bytes_ >= kShortPackBytes) TRY(start(frame_log2(stream_bytes_)));
@@ -62,7 +61,8 @@ Result<void> PackWriter::emit_full_frames() {
 Result<void> PackWriter::emit(FrameCipher& cipher, Bytes plain) {
   cipher.seal(frames_, plain, frame_);
   append(table_, crypto::hash(frame_));
-  // Beyond what so many stripes hold, which only a huge last chunk brings about, parity is computed at the end.
+  // Beyond what so many stripes hold, which only a huge last chunk brings about, parity is computed at the
+  // end.
   if (frames_ < kFullStripes * parity::kStripeFramesMax) parity_->add(frame_);
   ++frames_;
   return write(frame_);
@@ -140,7 +140,8 @@ Result<model::ManifestPack> PackWriter::finish(std::stop_token stop) {
   pack.pack = identity_.pack.pack;
   pack.object_bytes = spool_->size_bytes();
   pack.root = trailer.root;
-  for (const DirectoryEntry& e : directory_) pack.chunks.push_back({e.id, e.type, e.plain_bytes, e.stored_bytes});
+  for (const DirectoryEntry& e : directory_)
+    pack.chunks.push_back({e.id, e.type, e.plain_bytes, e.stored_bytes});
   return pack;
 }
 

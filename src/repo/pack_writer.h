@@ -26,7 +26,8 @@ struct NewChunk {
 
 class PackWriter {
  public:
-  // Data frames after which a pack is full: about 64 MiB. Its stripes then are kFullStripes for any directory.
+  // Data frames after which a pack is full: about 64 MiB. Its stripes then are kFullStripes for any
+  // directory.
   static constexpr std::uint32_t kFullFrames = 1000;
 
   PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id);
@@ -61,9 +62,9 @@ class PackWriter {
   std::unique_ptr<storage::Spool> spool_;  // null until the first frame
   std::optional<FrameCipher> cipher_;
   std::optional<parity::Accumulator> parity_;
-  Buffer pending_;             // chunk stream not yet in frames
-  std::size_t pending_at_ = 0; // where it begins
-  Buffer out_;                 // written, not yet handed to the spool
+  Buffer pending_;              // chunk stream not yet in frames
+  std::size_t pending_at_ = 0;  // where it begins
+  Buffer out_;                  // written, not yet handed to the spool
   Buffer frame_;
   Buffer table_;
   std::uint32_t frames_ = 0;

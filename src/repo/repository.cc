@@ -54,7 +54,8 @@ Result<void> Repository::create(const Doors& doors, Bytes password, const Create
   return doors.storage.barrier(stop);
 }
 
-Result<std::unique_ptr<Repository>> Repository::open(const Doors& doors, Bytes password, std::stop_token stop) {
+Result<std::unique_ptr<Repository>> Repository::open(const Doors& doors, Bytes password,
+                                                     std::stop_token stop) {
   const auto config = doors.storage.get(kConfigName, {}, stop);
   if (!config.ok() && config.error().kind() == Errc::not_found) {
     return Error(Errc::no_repository, fmt::format("there is no repository in {}", doors.storage.describe()))
@@ -93,7 +94,8 @@ Result<std::unique_ptr<Repository>> Repository::open(const Doors& doors, Bytes p
     if (secrets.error().kind() != Errc::wrong_key) trouble = std::move(secrets).error();
   }
   if (trouble) return std::move(*trouble).context("opening the key slots");
-  return Error(Errc::wrong_key, fmt::format("no key slot of {} opens with this password", doors.storage.describe()))
+  return Error(Errc::wrong_key,
+               fmt::format("no key slot of {} opens with this password", doors.storage.describe()))
       .hint("check HOLDFAST_PASSWORD, --password-file or what you typed");
 }
 
@@ -172,7 +174,8 @@ Result<History> Repository::history(std::stop_token stop) const {
         vanished.push_back(id);
         continue;
       }
-      if (fate.error().kind() == Errc::stopped || retryable(fate.error().kind())) return std::move(fate).error();
+      if (fate.error().kind() == Errc::stopped || retryable(fate.error().kind()))
+        return std::move(fate).error();
       history.unreadable.push_back(fate.error().text());
     } else if (!fate.value()) {
       history.aborted.insert(id);
@@ -184,7 +187,8 @@ Result<History> Repository::history(std::stop_token stop) const {
   for (const TransactionId& id : vanished) {
     if (!history.log.retired(id)) history.unreadable.push_back(transaction_name(id, "fate") + " disappeared");
   }
-  std::erase_if(history.commits, [&](const Snapshot& s) { return history.log.retired(s.commit.transaction); });
+  std::erase_if(history.commits,
+                [&](const Snapshot& s) { return history.log.retired(s.commit.transaction); });
   std::erase_if(history.aborted, [&](const TransactionId& id) { return history.log.retired(id); });
   std::erase_if(history.undecided, [&](const TransactionId& id) { return history.log.retired(id); });
   for (Snapshot& snapshot : history.commits) {
@@ -215,7 +219,8 @@ const Snapshot* History::find(const TransactionId& id) const {
 namespace {
 
 // The plain text of a vital object that is nothing but one sealed blob.
-Result<Buffer> read_sealed(const Repository& repository, Vital kind, const std::string& name, std::stop_token stop) {
+Result<Buffer> read_sealed(const Repository& repository, Vital kind, const std::string& name,
+                           std::stop_token stop) {
   if (!repository.secrets().index) return Error(Errc::denied, "this key may not read " + name);
   const Buffer object = TRY_AS(repository.storage().get(name, {}, stop), "reading " + name);
   const Unwrapped vital = TRY(unwrap_vital(kind, object, name));
@@ -248,7 +253,8 @@ Result<std::vector<Buffer>> Repository::read_pages(const TransactionId& id, std:
   return pages;
 }
 
-Result<model::References> Repository::read_references(const model::Commit& commit, std::stop_token stop) const {
+Result<model::References> Repository::read_references(const model::Commit& commit,
+                                                      std::stop_token stop) const {
   std::map<TransactionId, std::vector<Buffer>> owners;
   model::References references;
   for (const model::PagePointer& pointer : commit.pages) {
@@ -258,7 +264,8 @@ Result<model::References> Repository::read_references(const model::Commit& commi
       owner = owners.emplace(pointer.owner, std::move(pages)).first;
     }
     if (pointer.index >= owner->second.size()) {
-      return Error(Errc::damaged, text(commit.transaction) + " refers to a reference page that does not exist");
+      return Error(Errc::damaged,
+                   text(commit.transaction) + " refers to a reference page that does not exist");
     }
     TRY(model::decode_page(owner->second[pointer.index], references));
   }
@@ -324,7 +331,8 @@ Result<std::string> Repository::add_key(Bytes password, std::string label, crypt
 
 Result<void> Repository::remove_key(const std::string& name, std::stop_token stop) const {
   if (name == key_name_) {
-    return Error(Errc::usage, "that key is the one in use").hint("open the repository with another password first");
+    return Error(Errc::usage, "that key is the one in use")
+        .hint("open the repository with another password first");
   }
   TRY(doors_.storage.stat(name, stop));
   TRY(doors_.storage.remove(name, stop));

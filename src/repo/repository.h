@@ -1,5 +1,5 @@
-// Repository: an opened repository: its config, the secrets that the password gave, what they derive, and the way to its
-// transactions, snapshots and chunks. Thread-safe after open.
+// Repository: an opened repository: its config, the secrets that the password gave, what they derive, and the
+// way to its transactions, snapshots and chunks. Thread-safe after open.
 #pragma once
 
 #include <map>
@@ -20,11 +20,11 @@ struct Doors {
 };
 
 struct CreateOptions {
-  std::string label;                    // of the first key slot: user@host
+  std::string label;  // of the first key slot: user@host
   crypto::Argon2Cost cost;
-  const Config* chunks_like = nullptr;  // take chunk limits from there, with its content secret:
+  const Config* chunks_like = nullptr;        // take chunk limits from there, with its content secret:
   const crypto::Key* content_like = nullptr;  // then `copy` between the two needs no re-chunking
-  std::string_view specification;       // text of the object `spec`
+  std::string_view specification;             // text of the object `spec`
 };
 
 // A commit as it stands: what its fate says and what the log says about it.
@@ -39,10 +39,10 @@ struct Snapshot {
 // Everything that has been decided, as of the log's head `log`, without retired transactions.
 struct History {
   LogState log;
-  std::vector<Snapshot> commits;                  // by start time; checkpoints and forgotten ones too
+  std::vector<Snapshot> commits;  // by start time; checkpoints and forgotten ones too
   std::set<model::TransactionId> aborted;
-  std::set<model::TransactionId> undecided;       // open, no fate yet
-  std::vector<std::string> unreadable;            // fates that are there but say nothing: why
+  std::set<model::TransactionId> undecided;  // open, no fate yet
+  std::vector<std::string> unreadable;       // fates that are there but say nothing: why
 
   // Snapshots proper: not checkpoints, not forgotten.
   std::vector<const Snapshot*> snapshots() const;
@@ -52,7 +52,8 @@ struct History {
 class Repository {
  public:
   // Errc::exists where there is one already.
-  static Result<void> create(const Doors& doors, Bytes password, const CreateOptions& options, std::stop_token stop);
+  static Result<void> create(const Doors& doors, Bytes password, const CreateOptions& options,
+                             std::stop_token stop);
   // Tries the password on every key slot. Errc::no_repository, wrong_key, unsupported, damaged.
   static Result<std::unique_ptr<Repository>> open(const Doors& doors, Bytes password, std::stop_token stop);
 
@@ -68,7 +69,8 @@ class Repository {
   Log log() const { return Log(doors_.storage, config_, secrets_); }
   // Fates and log together, read so that nothing committed before the call is missed.
   Result<History> history(std::stop_token stop) const;
-  // One fate: a commit (nothing where it is ABORT). Errc::not_found where undecided, damaged where unreadable.
+  // One fate: a commit (nothing where it is ABORT). Errc::not_found where undecided, damaged where
+  // unreadable.
   Result<std::optional<Snapshot>> read_fate(const model::TransactionId& id, std::stop_token stop) const;
   Result<model::Manifest> read_manifest(const model::TransactionId& id, std::stop_token stop) const;
   // All pages that a transaction made.
@@ -94,7 +96,8 @@ class Repository {
     bool current = false;
   };
   Result<std::vector<KeyInfo>> keys(std::stop_token stop) const;
-  Result<std::string> add_key(Bytes password, std::string label, crypto::Argon2Cost cost, std::stop_token stop) const;
+  Result<std::string> add_key(Bytes password, std::string label, crypto::Argon2Cost cost,
+                              std::stop_token stop) const;
   Result<void> remove_key(const std::string& name, std::stop_token stop) const;
 
  private:

@@ -127,8 +127,8 @@ Buffer sign_body(const crypto::Key& seed, const RepositoryId& id, std::string_vi
   return body;
 }
 
-Result<Bytes> verify_body(const std::array<std::uint8_t, 32>& signer, const RepositoryId& id, std::string_view name,
-                          Bytes signed_body) {
+Result<Bytes> verify_body(const std::array<std::uint8_t, 32>& signer, const RepositoryId& id,
+                          std::string_view name, Bytes signed_body) {
   crypto::Signature signature;
   if (signed_body.size() >= signature.size()) {
     const Bytes body = signed_body.first(signed_body.size() - signature.size());

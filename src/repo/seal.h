@@ -33,7 +33,7 @@ Result<Unwrapped> unwrap_vital(Vital kind, Bytes object, std::string_view name);
 // Body ‖ signature over (repository id ‖ name ‖ body).
 Buffer sign_body(const crypto::Key& seed, const RepositoryId& id, std::string_view name, Buffer body);
 // The body without its signature; Errc::damaged where the signature is not by `signer`.
-Result<Bytes> verify_body(const std::array<std::uint8_t, 32>& signer, const RepositoryId& id, std::string_view name,
-                          Bytes signed_body);
+Result<Bytes> verify_body(const std::array<std::uint8_t, 32>& signer, const RepositoryId& id,
+                          std::string_view name, Bytes signed_body);
 
 }  // namespace holdfast::repo

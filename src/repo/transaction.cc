@@ -30,7 +30,8 @@ Result<std::unique_ptr<Transaction>> Transaction::open(const Repository& reposit
     if (!transaction->log_.deleted.contains({transaction->id_, kOwnObjects})) return transaction;
     local.renew_writer();
   }
-  return Error(Errc::conflict, "no free name for a transaction").hint("delete holdfast's cache folder and run again");
+  return Error(Errc::conflict, "no free name for a transaction")
+      .hint("delete holdfast's cache folder and run again");
 }
 
 Result<std::unique_ptr<Transaction>> Transaction::rehearse(const Repository& repository, LocalState& local,
@@ -86,7 +87,8 @@ namespace {
 // A vital object that is one blob sealed with the index secret.
 Buffer sealed_object(const Repository& repository, Vital kind, const std::string& name, Bytes plain) {
   Encoder body;
-  body.blob(seal(*repository.secrets().index, seal_context(repository.config().id, name), plain, repository.random()));
+  body.blob(seal(*repository.secrets().index, seal_context(repository.config().id, name), plain,
+                 repository.random()));
   return wrap_vital(kind, body.bytes());
 }
 
@@ -171,7 +173,8 @@ Result<void> Transaction::put_fate(Bytes object, std::stop_token stop) {
   // Gone again: an ABORT, which was removed with all of the transaction.
   const bool gone = !present.ok() && present.error().kind() == Errc::not_found;
   if (!present.ok() && !gone) return present.error().copy().context("reading back the fate");
-  if (!gone && std::equal(present.value().begin(), present.value().end(), object.begin(), object.end())) return {};
+  if (!gone && std::equal(present.value().begin(), present.value().end(), object.begin(), object.end()))
+    return {};
   return Error(Errc::conflict, "a maintainer aborted this transaction").hint("run the command again");
 }
 
@@ -194,13 +197,15 @@ Result<Snapshot> Transaction::commit(model::Commit commit, const model::Referenc
   const Config& config = repository_.config();
   Encoder body;
   body.u8(1);
-  body.blob(seal(*repository_.secrets().index, seal_context(config.id, name), encode(commit), repository_.random()));
+  body.blob(seal(*repository_.secrets().index, seal_context(config.id, name), encode(commit),
+                 repository_.random()));
   const Buffer fate = sign_body(*repository_.secrets().commit, config.id, name, body.take());
   TRY(put_fate(wrap_vital(Vital::fate, fate), stop));
   TRY_AS(repository_.storage().barrier(stop), "making the commit durable");
   TRY_AS(repository_.log().follow(log_, stop), "reading the log");
   if (log_.deleted.contains({id_, kOwnObjects})) {
-    return Error(Errc::conflict, "this transaction was aborted and removed meanwhile").hint("run the command again");
+    return Error(Errc::conflict, "this transaction was aborted and removed meanwhile")
+        .hint("run the command again");
   }
   Snapshot snapshot;
   snapshot.hash = crypto::hash(fate);

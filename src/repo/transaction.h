@@ -1,5 +1,6 @@
 // Transaction: one write to a repository, from `open` to its fate. The order of what it does is what makes
-// concurrent garbage collection safe: docs/decisions/0002-garbage-collection.md, W1–W5. And ChunkWriter, which fills packs for it.
+// concurrent garbage collection safe: docs/decisions/0002-garbage-collection.md, W1–W5. And ChunkWriter,
+// which fills packs for it.
 #pragma once
 
 #include <mutex>
@@ -13,9 +14,10 @@ namespace holdfast::repo {
 class Transaction {
  public:
   // W1, W2: puts `open` under a fresh name, then reads the log. Errc::damaged where the log can't be read.
-  static Result<std::unique_ptr<Transaction>> open(const Repository& repository, LocalState& local, const model::RunId& run,
-                                                   std::stop_token stop);
-  // One that writes nothing, to see what a real one would do: chunks that are put to it are dropped; it can't commit.
+  static Result<std::unique_ptr<Transaction>> open(const Repository& repository, LocalState& local,
+                                                   const model::RunId& run, std::stop_token stop);
+  // One that writes nothing, to see what a real one would do: chunks that are put to it are dropped; it can't
+  // commit.
   static Result<std::unique_ptr<Transaction>> rehearse(const Repository& repository, LocalState& local,
                                                        std::stop_token stop);
   bool rehearsal() const { return rehearsal_; }
@@ -30,12 +32,14 @@ class Transaction {
   void add(model::ManifestPack pack);
   PackContext pack_context() const;
 
-  // W4, W5: manifest, reference pages, barrier, COMMIT, barrier. `commit` comes without transaction, previous, manifest, refs and pages, which are
-  // filled in. `before`, where given, is a commit whose equal pages are shared; it must be usable under W3.
-  // Errc::conflict where a maintainer aborted the transaction meanwhile: begin again.
-  Result<Snapshot> commit(model::Commit commit, const model::References& references, const model::Commit* before,
-                          std::stop_token stop);
-  // Ends it without a commit, so that no maintainer waits for it: ABORT, where the key has the right to say so.
+  // W4, W5: manifest, reference pages, barrier, COMMIT, barrier. `commit` comes without transaction,
+  // previous, manifest, refs and pages, which are filled in. `before`, where given, is a commit whose equal
+  // pages are shared; it must be usable under W3. Errc::conflict where a maintainer aborted the transaction
+  // meanwhile: begin again.
+  Result<Snapshot> commit(model::Commit commit, const model::References& references,
+                          const model::Commit* before, std::stop_token stop);
+  // Ends it without a commit, so that no maintainer waits for it: ABORT, where the key has the right to say
+  // so.
   Result<void> abort(std::string_view reason, std::stop_token stop);
 
  private:
@@ -43,8 +47,8 @@ class Transaction {
       : repository_(repository), local_(local), run_(run) {}
   Result<bool> try_open(std::stop_token stop);
   Result<Hash> put_manifest(std::stop_token stop);
-  Result<Hash> put_pages(const model::References& references, const model::Commit* before, model::Commit& commit,
-                         std::stop_token stop);
+  Result<Hash> put_pages(const model::References& references, const model::Commit* before,
+                         model::Commit& commit, std::stop_token stop);
   Result<void> put_fate(Bytes object, std::stop_token stop);
 
   const Repository& repository_;

@@ -39,10 +39,12 @@ Result<bool> TreeReader::next_leaf(std::stop_token stop) {
   return true;
 }
 
-Result<Buffer> TreeReader::read_node(const model::Address& address, const model::ShortId& id, std::stop_token stop) {
+Result<Buffer> TreeReader::read_node(const model::Address& address, const model::ShortId& id,
+                                     std::stop_token stop) {
   if (on_node) on_node(address);
   const DirectoryEntry found = TRY(chunks_.describe(address, stop));
-  if (model::short_id(found.id) != id) return Error(Errc::damaged, "a tree refers to a node that is another one");
+  if (model::short_id(found.id) != id)
+    return Error(Errc::damaged, "a tree refers to a node that is another one");
   const Bytes bytes = TRY(chunks_.read(address, stop));
   return Buffer(bytes.begin(), bytes.end());
 }
@@ -91,8 +93,8 @@ Result<void> TreeReader::read_leaf(Bytes bytes, std::stop_token stop) {
   return model::apply_delta(leaf.delta, base_, std::move(changed), entries_);
 }
 
-Result<std::optional<model::Entry>> find_entry(ChunkReader& chunks, const model::Root& root, const std::string& path,
-                                               std::stop_token stop) {
+Result<std::optional<model::Entry>> find_entry(ChunkReader& chunks, const model::Root& root,
+                                               const std::string& path, std::stop_token stop) {
   TreeReader reader(chunks, root);
   reader.seek(path);
   const model::Entry* entry = TRY(reader.next(stop));

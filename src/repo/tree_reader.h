@@ -16,8 +16,8 @@ class TreeReader {
   // The next entry, valid until the next call; null at the end.
   Result<const model::Entry*> next(std::stop_token stop);
 
-  // Addresses of all nodes and leaves (and bases of deltas) that were read, for those who count references: called once for each
-  // read, as it happens.
+  // Addresses of all nodes and leaves (and bases of deltas) that were read, for those who count references:
+  // called once for each read, as it happens.
   std::function<void(const model::Address&)> on_node;
   // Asked before a node or leaf is read; false skips all below it.
   std::function<bool(const model::Address&)> wanted;
@@ -28,7 +28,8 @@ class TreeReader {
     std::size_t at = 0;
   };
   Result<bool> next_leaf(std::stop_token stop);
-  Result<void> descend(const model::Address& address, const model::ShortId& id, std::uint8_t level, std::stop_token stop);
+  Result<void> descend(const model::Address& address, const model::ShortId& id, std::uint8_t level,
+                       std::stop_token stop);
   Result<void> read_leaf(Bytes bytes, std::stop_token stop);
   // Errc::damaged where the chunk there is not the one of that id.
   Result<Buffer> read_node(const model::Address& address, const model::ShortId& id, std::stop_token stop);
@@ -45,7 +46,7 @@ class TreeReader {
 };
 
 // The entry of exactly that path; null where there is none.
-Result<std::optional<model::Entry>> find_entry(ChunkReader& chunks, const model::Root& root, const std::string& path,
-                                               std::stop_token stop);
+Result<std::optional<model::Entry>> find_entry(ChunkReader& chunks, const model::Root& root,
+                                               const std::string& path, std::stop_token stop);
 
 }  // namespace holdfast::repo

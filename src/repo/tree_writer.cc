@@ -16,12 +16,18 @@ constexpr int kTreeLevel = 3;  // zstd
 }  // namespace
 
 TreeWriter::TreeWriter(const Repository& repository, ChunkWriter& chunks, model::References& references,
-                       LocalTreeWriter& local, const std::vector<std::pair<model::ShortId, model::Address>>& known)
-    : repository_(repository), chunks_(chunks), references_(references), local_(local), known_(known.begin(), known.end()) {}
+                       LocalTreeWriter& local,
+                       const std::vector<std::pair<model::ShortId, model::Address>>& known)
+    : repository_(repository),
+      chunks_(chunks),
+      references_(references),
+      local_(local),
+      known_(known.begin(), known.end()) {}
 
 bool TreeWriter::ends(std::uint8_t level, std::string_view path, std::uint64_t modulus) const {
-  const Hash hash = level == 0 ? crypto::keyed_hash(repository_.tree_key(), as_bytes(path))
-                               : crypto::keyed_hash(repository_.tree_key(), {Bytes(&level, 1), as_bytes(path)});
+  const Hash hash = level == 0
+                        ? crypto::keyed_hash(repository_.tree_key(), as_bytes(path))
+                        : crypto::keyed_hash(repository_.tree_key(), {Bytes(&level, 1), as_bytes(path)});
   std::uint64_t word = 0;
   for (std::size_t i = 0; i < 8; ++i) word |= std::uint64_t{hash[i]} << (8 * i);
   return word % modulus == 0;
@@ -86,8 +92,8 @@ Result<TreeWriter::Stored> TreeWriter::store(model::ChunkType type, Bytes plain,
   }
   const bool pays = compressor_.compress(plain, kTreeLevel, compressed_);
   const Bytes bytes = pays ? Bytes(compressed_) : plain;
-  const model::Address address =
-      TRY(chunks_.put({id, type, pays ? Codec::zstd : Codec::raw, static_cast<std::uint32_t>(plain.size()), bytes}, stop));
+  const model::Address address = TRY(chunks_.put(
+      {id, type, pays ? Codec::zstd : Codec::raw, static_cast<std::uint32_t>(plain.size()), bytes}, stop));
   ++stored_chunks_;
   stored_plain_bytes_ += plain.size();
   stored_bytes_ += bytes.size();

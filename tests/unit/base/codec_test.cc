@@ -40,7 +40,8 @@ bool decodes(Bytes bytes, std::uint64_t* value = nullptr) {
 TEST(Codec, VarintsAtEveryEdge) {
   for (const std::uint64_t value : edges()) {
     const Buffer bytes = varint(value);
-    EXPECT_EQ(bytes.size(), static_cast<std::size_t>(std::max(1, (static_cast<int>(std::bit_width(value)) + 6) / 7)));
+    EXPECT_EQ(bytes.size(),
+              static_cast<std::size_t>(std::max(1, (static_cast<int>(std::bit_width(value)) + 6) / 7)));
     std::uint64_t back = 0;
     EXPECT_TRUE(decodes(bytes, &back));
     EXPECT_EQ(back, value);
@@ -195,12 +196,23 @@ TEST(Codec, NoiseNeverReadsBeyondTheEnd) {
     Decoder in(bytes);
     for (int i = 0; i < 8; ++i) {
       switch (random() % 6) {
-        case 0: in.u64(); break;
-        case 1: in.varint(); break;
-        case 2: in.string(); break;
-        case 3: in.count(1 + random() % 3); break;
-        case 4: in.array<3>(); break;
-        default: in.svarint();
+        case 0:
+          in.u64();
+          break;
+        case 1:
+          in.varint();
+          break;
+        case 2:
+          in.string();
+          break;
+        case 3:
+          in.count(1 + random() % 3);
+          break;
+        case 4:
+          in.array<3>();
+          break;
+        default:
+          in.svarint();
       }
       ASSERT_LE(in.left(), bytes.size());
     }

@@ -45,7 +45,8 @@ TEST(Result, TryGivesTheValueOrReturnsTheErrorAtOnce) {
 }
 
 TEST(Result, ContextIsPrintedOutermostFirstAndTheFirstHintStays) {
-  const Error error = Error(Errc::damaged, "message").context("inner").hint("first").context("outer").hint("second");
+  const Error error =
+      Error(Errc::damaged, "message").context("inner").hint("first").context("outer").hint("second");
   EXPECT_EQ(error.text(), "outer: inner: message");
   EXPECT_EQ(error.message(), "message");
   EXPECT_EQ(error.hint(), "first");
@@ -98,7 +99,8 @@ TEST(Hex, BothWaysForEveryByte) {
 
 TEST(Hex, AnythingElseIsRefused) {
   std::array<std::uint8_t, 2> out{};
-  for (const char* bad : {"", "abc", "abcde", "abcdef", "abcg", "g000", "0x12", " 123", "12-4", "12/4", "12:4", "12@4", "12`4"}) {
+  for (const char* bad : {"", "abc", "abcde", "abcdef", "abcg", "g000", "0x12", " 123", "12-4", "12/4",
+                          "12:4", "12@4", "12`4"}) {
     EXPECT_FALSE(unhex(bad, out)) << bad;
   }
   EXPECT_TRUE(unhex("", {}));

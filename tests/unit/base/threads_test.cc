@@ -65,7 +65,8 @@ TEST(Queue, WaitersWakeOnCloseAndOnStop) {
   std::stop_source stop;
   TaskGroup closed, stopped;
   const auto push = [&](std::stop_token token) -> Result<void> {
-    return full.push(1, token) ? Result<void>(Error(Errc::failed, "pushed into a full queue")) : Result<void>();
+    return full.push(1, token) ? Result<void>(Error(Errc::failed, "pushed into a full queue"))
+                               : Result<void>();
   };
   const auto pop = [&](std::stop_token token) -> Result<void> {
     return empty.pop(token) ? Result<void>(Error(Errc::failed, "popped from nothing")) : Result<void>();

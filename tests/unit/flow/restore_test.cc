@@ -1,4 +1,5 @@
-// Restores into a directory: all of a snapshot or parts of it, over what is there, from damaged packs, and for show only.
+// Restores into a directory: all of a snapshot or parts of it, over what is there, from damaged packs, and
+// for show only.
 #include "flow/restore.h"
 
 #include <fcntl.h>
@@ -61,18 +62,24 @@ struct stat stat_of(const std::string& path) {
 // Paths of all that is below `top`.
 std::set<std::string> listing(const std::string& top) {
   std::set<std::string> out;
-  for (const auto& entry : fs::recursive_directory_iterator(top)) out.insert(entry.path().lexically_relative(top));
+  for (const auto& entry : fs::recursive_directory_iterator(top))
+    out.insert(entry.path().lexically_relative(top));
   return out;
 }
 
 class Restore : public ::testing::Test {
  protected:
-  Restore() : content_(std::make_shared<storage::MemoryContent>()), storage_(storage::open_memory(content_)), world_(*storage_, 1) {
+  Restore()
+      : content_(std::make_shared<storage::MemoryContent>()),
+        storage_(storage::open_memory(content_)),
+        world_(*storage_, 1) {
     EXPECT_TRUE(world_.create().ok());
-    for (const char* path : {"home", "home/dir", "home/dir/sub", "home/other", "home/\xff", "home/empty"}) files_.directory(path);
+    for (const char* path : {"home", "home/dir", "home/dir/sub", "home/other", "home/\xff", "home/empty"})
+      files_.directory(path);
     files_.directory("home/dir").item.entry.attributes.mode = 0750;
     for (int i = 0; i < 300; ++i) {
-      files_.file(fmt::format("home/dir/f{:03}", i), prose(200 + static_cast<std::size_t>(i), static_cast<std::uint64_t>(i)));
+      files_.file(fmt::format("home/dir/f{:03}", i),
+                  prose(200 + static_cast<std::size_t>(i), static_cast<std::uint64_t>(i)));
     }
     files_.file("home/dir/sub/medium", noise(300'000, 2));
     files_.file("home/large", noise(40'000'000, 3));
@@ -175,8 +182,8 @@ TEST_F(Restore, OnlySomePathsWithTheDirectoriesAbove) {
   spec.only = {"home/link", "home/dir/sub/medium", "home/dir/f003", "home/dir/sub"};  // in any order
   const RestoreReport report = good(spec);
   EXPECT_EQ(report.files_restored, 2u);
-  EXPECT_EQ(listing(target()),
-            (std::set<std::string>{"home", "home/dir", "home/dir/f003", "home/dir/sub", "home/dir/sub/medium", "home/link"}));
+  EXPECT_EQ(listing(target()), (std::set<std::string>{"home", "home/dir", "home/dir/f003", "home/dir/sub",
+                                                      "home/dir/sub/medium", "home/link"}));
   EXPECT_EQ(stat_of(at("home/dir")).st_mode & 07777, 0750u);
   EXPECT_EQ(stat_of(at("home")).st_mtim.tv_sec, files_.at("home").item.entry.mtime.seconds);
 }
@@ -186,7 +193,8 @@ TEST_F(Restore, AFilterAndTheDirectoriesItNeeds) {
   RestoreSpec spec;
   spec.wanted = [](const model::Entry& entry) { return entry.path.ends_with("medium"); };
   EXPECT_EQ(good(spec).files_restored, 1u);
-  EXPECT_EQ(listing(target()), (std::set<std::string>{"home", "home/dir", "home/dir/sub", "home/dir/sub/medium"}));
+  EXPECT_EQ(listing(target()),
+            (std::set<std::string>{"home", "home/dir", "home/dir/sub", "home/dir/sub/medium"}));
   EXPECT_EQ(stat_of(at("home/dir")).st_mode & 07777, 0750u);
 }
 
@@ -208,7 +216,8 @@ TEST_F(Restore, HardLinksAreOneFileAgain) {
 
 TEST_F(Restore, HolesStayHoles) {
   constexpr std::size_t kHole = 8 * 1024 * 1024;
-  source::MemoryFile& file = files_.file("home/sparse", noise(65536, 1) + std::string(kHole, '\0') + noise(65536, 2));
+  source::MemoryFile& file =
+      files_.file("home/sparse", noise(65536, 1) + std::string(kHole, '\0') + noise(65536, 2));
   file.holes = {{65536, 65536 + kHole}};
   backup();
   RestoreSpec spec;
@@ -282,7 +291,8 @@ TEST_F(Restore, VerifyReadsBackWhatIsThere) {
 TEST_F(Restore, DeleteRemovesWhatTheSnapshotDoesNotHave) {
   backup();
   good();
-  const std::vector<std::string> extra{"home/extra", "home/dir/extra/deep/file", "home/dir/sub/extra", "home/\xff/extra"};
+  const std::vector<std::string> extra{"home/extra", "home/dir/extra/deep/file", "home/dir/sub/extra",
+                                       "home/\xff/extra"};
   for (const std::string& path : extra) write_file(at(path), "extra");
   write_file(at("beside"), "not in a restored directory");
   RestoreSpec spec;
@@ -382,7 +392,8 @@ TEST_F(Restore, AStopEndsIt) {
   const auto sink = sink::DirectorySink::make(target(), {});
   RestoreSpec spec;
   spec.workers = 2;
-  const auto report = restore(*repository_, log, snapshot_.commit.roots.front(), spec, *sink.value(), seen_, stop.get_token());
+  const auto report = restore(*repository_, log, snapshot_.commit.roots.front(), spec, *sink.value(), seen_,
+                              stop.get_token());
   ASSERT_FALSE(report.ok());
   EXPECT_EQ(report.error().kind(), Errc::stopped);
 }

@@ -81,7 +81,8 @@ TEST(CivilTime, FollowsTheZoneOfTheProcess) {
   EXPECT_EQ(local_time(winter),
             (CivilTime{.year = 2027, .month = 2, .day = 1, .hour = 0, .minute = 30, .zone_seconds = 3600}));
   const std::int64_t summer = instant({.year = 2027, .month = 7, .day = 1, .hour = 12});
-  EXPECT_EQ(local_time(summer), (CivilTime{.year = 2027, .month = 7, .day = 1, .hour = 14, .zone_seconds = 7200}));
+  EXPECT_EQ(local_time(summer),
+            (CivilTime{.year = 2027, .month = 7, .day = 1, .hour = 14, .zone_seconds = 7200}));
   EXPECT_EQ(instant(local_time(summer)), summer);
   ASSERT_EQ(::unsetenv("TZ"), 0);
   ::tzset();

@@ -29,7 +29,9 @@ Commit sample() {
   c.host = "host";
   c.user = "ann";
   c.program = "holdfast 0.1";
-  c.paths = {"/home", "/e\xff" "c"};
+  c.paths = {"/home",
+             "/e\xff"
+             "c"};
   c.tags = {"a", ""};
   c.excludes = {"*.tmp"};
   c.parent = TransactionId{9, 3};
@@ -69,7 +71,8 @@ void expect_equal(const Commit& a, const Commit& b) {
   ASSERT_EQ(a.roots.size(), b.roots.size());
   for (std::size_t i = 0; i < a.roots.size(); ++i) {
     const Root &x = a.roots[i], &y = b.roots[i];
-    EXPECT_EQ(std::tie(x.type, x.name, x.level, x.address, x.id), std::tie(y.type, y.name, y.level, y.address, y.id));
+    EXPECT_EQ(std::tie(x.type, x.name, x.level, x.address, x.id),
+              std::tie(y.type, y.name, y.level, y.address, y.id));
     EXPECT_EQ(std::tie(x.entries, x.files, x.bytes), std::tie(y.entries, y.files, y.bytes));
   }
   EXPECT_EQ(a.statistics, b.statistics);
@@ -139,7 +142,11 @@ TEST(ManifestRecord, RoundTripsAndIsRefusedWhenCut) {
   manifest.transaction = {5, 6};
   manifest.packs.resize(2);
   manifest.packs[0] = {0, 123'456'789'012, filled<32>(3), {}};
-  manifest.packs[1] = {1, 9000, filled<32>(4), {{filled<32>(5), ChunkType::leaf, ~0u, 1}, {filled<32>(6), ChunkType::data, 0, 1u << 31}}};
+  manifest.packs[1] = {
+      1,
+      9000,
+      filled<32>(4),
+      {{filled<32>(5), ChunkType::leaf, ~0u, 1}, {filled<32>(6), ChunkType::data, 0, 1u << 31}}};
   const Buffer bytes = encode(manifest);
   const auto decoded = decode_manifest(bytes);
   ASSERT_TRUE(decoded.ok());

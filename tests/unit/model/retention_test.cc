@@ -36,7 +36,8 @@ SnapshotFacts at(int year, int month, int day, int hour, int minute = 0) {
   return at(instant({.year = year, .month = month, .day = day, .hour = hour, .minute = minute}));
 }
 
-// -- the reference: each rule by its definition, periods by strftime, times by timegm -------------------------------
+// -- the reference: each rule by its definition, periods by strftime, times by timegm
+// -------------------------------
 
 std::string label(Period period, std::int64_t seconds) {
   static constexpr const char* kFormats[] = {"%s", "%Y-%m-%d %H", "%Y-%m-%d", "%G-%V", "%Y-%m", "%Y"};
@@ -67,7 +68,8 @@ std::set<std::int64_t> reference(const std::vector<std::int64_t>& times, Period 
     return out;
   };
   const std::vector<std::int64_t> all = representatives(INT64_MIN);
-  const std::size_t count = keep.count == kUnlimited ? times.size() + 1 : static_cast<std::size_t>(keep.count);
+  const std::size_t count =
+      keep.count == kUnlimited ? times.size() + 1 : static_cast<std::size_t>(keep.count);
   for (std::size_t i = 0; i < std::min(count, all.size()); ++i) kept.insert(all[i]);
   if (count > all.size()) kept.insert(times.back());
   if (!keep.within.zero()) {
@@ -94,9 +96,9 @@ std::set<std::int64_t> kept_by(const std::vector<SnapshotFacts>& snapshots, cons
 // Around the ends of a day, a month, a year, an ISO week and a leap day; and week 9 of two years.
 std::vector<std::int64_t> times() {
   std::vector<std::int64_t> out;
-  for (const SnapshotFacts& snapshot :
-       {at(2026, 12, 31, 23), at(2027, 1, 1, 0), at(2027, 1, 3, 23, 59), at(2027, 1, 4, 0), at(2027, 1, 4, 0, 50),
-        at(2027, 1, 31, 12), at(2027, 3, 1, 12), at(2028, 2, 29, 12), at(2028, 3, 31, 12)}) {
+  for (const SnapshotFacts& snapshot : {at(2026, 12, 31, 23), at(2027, 1, 1, 0), at(2027, 1, 3, 23, 59),
+                                        at(2027, 1, 4, 0), at(2027, 1, 4, 0, 50), at(2027, 1, 31, 12),
+                                        at(2027, 3, 1, 12), at(2028, 2, 29, 12), at(2028, 3, 31, 12)}) {
     out.push_back(snapshot.seconds);
   }
   return out;
@@ -160,9 +162,11 @@ TEST(Retention, KeepsWhatAnyRuleKeeps) {
   });
 }
 
-// -- words, groups, and what protects ------------------------------------------------------------------------------
+// -- words, groups, and what protects
+// ------------------------------------------------------------------------------
 
-std::vector<std::vector<std::string>> reasons(const std::vector<SnapshotFacts>& snapshots, const Policy& policy) {
+std::vector<std::vector<std::string>> reasons(const std::vector<SnapshotFacts>& snapshots,
+                                              const Policy& policy) {
   std::vector<std::vector<std::string>> out;
   const auto groups = judge(snapshots, policy, {}, kFarFuture);
   for (const Verdict& verdict : groups.value().at(0).verdicts) out.push_back(verdict.reasons);
@@ -180,9 +184,11 @@ TEST(Retention, GivesReasonsAndCounters) {
   policy[Period::yearly] = {.count = kUnlimited, .within = {}};
   policy.tags = {{"a", "b"}, {""}, {"c"}};
   EXPECT_EQ(reasons(snapshots, policy),
-            (Reasons{{"has tags []", "within 25h", "last snapshot", "daily snapshot", "yearly snapshot", "daily within 2d"},
+            (Reasons{{"has tags []", "within 25h", "last snapshot", "daily snapshot", "yearly snapshot",
+                      "daily within 2d"},
                      {"has tags [a, b]", "within 25h", "daily snapshot", "daily within 2d"},
-                     {"has tags []", "oldest daily snapshot", "oldest yearly snapshot", "oldest daily within 2d"}}));
+                     {"has tags []", "oldest daily snapshot", "oldest yearly snapshot",
+                      "oldest daily within 2d"}}));
   const auto groups = judge(snapshots, policy, {}, kFarFuture);
   EXPECT_EQ(groups.value()[0].verdicts[0].counters, (Counters{0, 0, 2, 0, 0, kUnlimited}));
   EXPECT_EQ(groups.value()[0].verdicts[2].counters, (Counters{0, 0, 0, 0, 0, kUnlimited}));
@@ -218,7 +224,8 @@ TEST(Retention, RefusesAnEmptyPolicyAndNonsense) {
   Policy negative;
   negative[Period::daily] = {.count = -2, .within = {}};
   EXPECT_FALSE(judge(snapshots, negative, {}, kFarFuture).ok());
-  for (const char* text : {"", "-2", "many", "7x", "1.5", "99999999999"}) EXPECT_FALSE(parse_keep(text).ok()) << text;
+  for (const char* text : {"", "-2", "many", "7x", "1.5", "99999999999"})
+    EXPECT_FALSE(parse_keep(text).ok()) << text;
   EXPECT_EQ(parse_keep("7").value(), (Keep{.count = 7, .within = {}}));
   EXPECT_EQ(parse_keep("-1").value(), (Keep{.count = kUnlimited, .within = {}}));
   EXPECT_EQ(parse_keep("unlimited").value(), (Keep{.count = kUnlimited, .within = {}}));

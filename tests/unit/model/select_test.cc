@@ -17,8 +17,10 @@ SnapshotFacts facts(std::string id, std::int64_t seconds, std::string host = "an
 
 std::vector<SnapshotFacts> some() {
   std::vector<SnapshotFacts> out = {
-      facts("4bba301e00", 30, "ann", {"db", "nightly"}), facts("4bba99aa00", 10, "bob"),
-      facts("c0ffee1200", 20, "ann", {"db"}), facts("4bbb000000", 40, "ann"),
+      facts("4bba301e00", 30, "ann", {"db", "nightly"}),
+      facts("4bba99aa00", 10, "bob"),
+      facts("c0ffee1200", 20, "ann", {"db"}),
+      facts("4bbb000000", 40, "ann"),
   };
   out.back().checkpoint = true;
   return out;

@@ -88,7 +88,8 @@ TEST(Slots, RandomSetsRoundTrip) {
     const Buffer bytes = encoded(slots);
     const auto back = decoded(bytes);
     ASSERT_TRUE(back.has_value());
-    for (std::uint32_t slot = 0; slot < top + 70; ++slot) ASSERT_EQ(back->contains(slot), model.contains(slot));
+    for (std::uint32_t slot = 0; slot < top + 70; ++slot)
+      ASSERT_EQ(back->contains(slot), model.contains(slot));
     EXPECT_EQ(encoded(*back), bytes);
     for (std::size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(decoded(Bytes(bytes).first(n)).has_value());
   }
@@ -111,7 +112,8 @@ TEST(References, PagesRoundTripInAnySplit) {
   std::mt19937_64 random(12);
   References references;
   for (int i = 0; i < 40; ++i) {
-    const PackId pack{{random() % 3, static_cast<std::uint32_t>(random() % 3)}, static_cast<std::uint32_t>(random() % 9)};
+    const PackId pack{{random() % 3, static_cast<std::uint32_t>(random() % 3)},
+                      static_cast<std::uint32_t>(random() % 9)};
     for (int n = 0; n < 5; ++n) insert(references, {pack, static_cast<std::uint32_t>(random() % 300)});
   }
   for (std::size_t at = 0; at <= references.size(); ++at) {

@@ -1,5 +1,5 @@
-// Leaves and nodes of a tree: random entries of every kind come back as they were, deltas agree with a map, and what can't
-// be is refused.
+// Leaves and nodes of a tree: random entries of every kind come back as they were, deltas agree with a map,
+// and what can't be is refused.
 #include <limits>
 #include <map>
 #include <random>
@@ -24,7 +24,8 @@ class Generator {
   std::uint64_t below(std::uint64_t n) { return random_() % n; }
 
   std::string path() {
-    static const char* const kNames[] = {"a", "b", "...", "a b", "\xff\xfe", "a-", "long-name-of-a-file", "\n"};
+    static const char* const kNames[] = {"a", "b", "...", "a b", "\xff\xfe", "a-", "long-name-of-a-file",
+                                         "\n"};
     std::string out;
     for (std::uint64_t depth = 1 + below(4); depth > 0; --depth) {
       if (!out.empty()) out += '/';
@@ -38,15 +39,23 @@ class Generator {
     Entry e;
     e.path = std::move(path);
     e.attributes = attributes();
-    e.mtime = {static_cast<std::int64_t>(below(3) == 0 ? random_() : below(5)), static_cast<std::uint32_t>(below(1'000'000'000))};
+    e.mtime = {static_cast<std::int64_t>(below(3) == 0 ? random_() : below(5)),
+               static_cast<std::uint32_t>(below(1'000'000'000))};
     if (below(6) == 0) e.link_group = 1 + below(1000);
     e.changed_while_read = below(10) == 0;
     switch (e.attributes.type) {
-      case FileType::regular: content(e); break;
-      case FileType::symlink: e.target = below(4) == 0 ? "" : "../" + this->path(); break;
+      case FileType::regular:
+        content(e);
+        break;
+      case FileType::symlink:
+        e.target = below(4) == 0 ? "" : "../" + this->path();
+        break;
       case FileType::char_device:
-      case FileType::block_device: e.device = random_(); break;
-      default: break;
+      case FileType::block_device:
+        e.device = random_();
+        break;
+      default:
+        break;
     }
     return e;
   }
@@ -140,7 +149,8 @@ TEST(Block, RandomEntriesOfEveryKindRoundTrip) {
 }
 
 TEST(Block, TimesAtTheEndsOfTheirRangeRoundTrip) {
-  constexpr std::int64_t kMin = std::numeric_limits<std::int64_t>::min(), kMax = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t kMin = std::numeric_limits<std::int64_t>::min(),
+                         kMax = std::numeric_limits<std::int64_t>::max();
   std::vector<Entry> entries;
   for (const std::int64_t seconds : {kMax, kMin, kMax, kMax, std::int64_t{0}, kMin}) {
     entries.push_back(file("f" + std::to_string(entries.size())));
@@ -179,7 +189,8 @@ TEST(Block, IsRefusedWhenCutAndSurvivesAnyFlippedBit) {
 
 TEST(Block, UnsafePathsAndWrongOrderAreRefused) {
   using std::string_literals::operator""s;
-  for (const std::string& path : {""s, "/"s, "/a"s, "a/"s, "a//b"s, "."s, ".."s, "../a"s, "a/../b"s, "a/./b"s, "a/.."s, "a\0b"s}) {
+  for (const std::string& path :
+       {""s, "/"s, "/a"s, "a/"s, "a//b"s, "."s, ".."s, "../a"s, "a/../b"s, "a/./b"s, "a/.."s, "a\0b"s}) {
     EXPECT_FALSE(decodes({file(path)})) << path;
   }
   for (const char* path : {"...", ".a", "a.", "..a/b", "a/..b"}) EXPECT_TRUE(decodes({file(path)})) << path;
@@ -212,7 +223,8 @@ TEST(Block, ExtentsThatDoNotCoverTheFileAreRefused) {
 }
 
 TEST(Block, IndicesBeyondTheTablesAreRefused) {
-  // One regular file of one byte: tables of one transaction, one chunk, one kind of attributes, then the columns.
+  // One regular file of one byte: tables of one transaction, one chunk, one kind of attributes, then the
+  // columns.
   struct Fields {
     std::uint64_t chunk_transaction = 0, attribute = 0, extent_chunk = 1, nanoseconds = 0, sparse_gap = 0;
     std::uint8_t type = 0;
@@ -364,7 +376,8 @@ TEST(Node, RoundTripsAndRefusesWhatCannotBe) {
   EXPECT_FALSE(decode_node(bytes, 2).ok());
   EXPECT_FALSE(decode_node(encode_node(0, children), 0).ok());
   EXPECT_FALSE(decode_node(encode_node(3, {}), 3).ok());
-  for (std::size_t n = 0; n < bytes.size(); ++n) ASSERT_FALSE(decode_node(Bytes(bytes).first(n), 3).ok()) << n;
+  for (std::size_t n = 0; n < bytes.size(); ++n)
+    ASSERT_FALSE(decode_node(Bytes(bytes).first(n), 3).ok()) << n;
   std::swap(children[4], children[5]);
   EXPECT_FALSE(decode_node(encode_node(3, children), 3).ok());
 }

@@ -49,7 +49,8 @@ TEST(LogEntry, EveryTypeRoundTripsAndIsRefusedWhenCut) {
   EXPECT_EQ(d.head, 6u);
   EXPECT_EQ(d.items.at(0).generation, 3u);
   EXPECT_EQ(d.items.at(0).item.kept, item.kept);
-  for (const int type : {0, 9, 255}) EXPECT_FALSE(decode_log_entry(Buffer{static_cast<std::uint8_t>(type), 0}).ok());
+  for (const int type : {0, 9, 255})
+    EXPECT_FALSE(decode_log_entry(Buffer{static_cast<std::uint8_t>(type), 0}).ok());
 }
 
 TEST(LogState, WhatIsCondemnedMayNotBeReferredTo) {

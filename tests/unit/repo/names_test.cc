@@ -7,7 +7,8 @@ namespace holdfast::repo {
 
 namespace {
 
-const std::vector<model::TransactionId> kTransactions{{0, 0}, {0x0123456789abcdef, 0x89abcdef}, {~std::uint64_t{0}, ~0u}};
+const std::vector<model::TransactionId> kTransactions{
+    {0, 0}, {0x0123456789abcdef, 0x89abcdef}, {~std::uint64_t{0}, ~0u}};
 
 // Every single-character change and every prefix of a name.
 std::vector<std::string> neighbours(const std::string& name) {

@@ -42,7 +42,8 @@ class Pack : public ::testing::Test {
       plains_.push_back(noise(size));
       const Buffer& plain = plains_.back();
       const auto id = chunk_id(ids_, model::ChunkType::data, plain);
-      const auto slot = writer.add({id, model::ChunkType::data, Codec::raw, static_cast<std::uint32_t>(size), plain});
+      const auto slot =
+          writer.add({id, model::ChunkType::data, Codec::raw, static_cast<std::uint32_t>(size), plain});
       ASSERT_TRUE(slot.ok());
       EXPECT_EQ(slot.value(), plains_.size() - 1);
     }
@@ -87,7 +88,9 @@ class Pack : public ::testing::Test {
       if (pack_root(Bytes(bytes).first(kPackHeaderBytes), t, table) != t.root) return false;
       for (std::size_t f = 0; f < frames; ++f) {
         const Hash hash = crypto::hash(Bytes(bytes).subspan(kPackHeaderBytes + f * frame, frame));
-        if (!std::equal(hash.begin(), hash.end(), table.begin() + static_cast<std::ptrdiff_t>(f * sizeof(Hash)))) return false;
+        if (!std::equal(hash.begin(), hash.end(),
+                        table.begin() + static_cast<std::ptrdiff_t>(f * sizeof(Hash))))
+          return false;
       }
     }
     return t.root == manifest_.root;
@@ -109,7 +112,8 @@ class Pack : public ::testing::Test {
     for (std::uint32_t stripe = 0; stripe < t.stripes; ++stripe) {
       std::vector<std::size_t> members;
       for (std::size_t f = stripe; f < t.frames(); f += t.stripes) members.push_back(f);
-      for (std::size_t p = 0; p < t.parity_per_stripe; ++p) members.push_back(t.frames() + stripe * t.parity_per_stripe + p);
+      for (std::size_t p = 0; p < t.parity_per_stripe; ++p)
+        members.push_back(t.frames() + stripe * t.parity_per_stripe + p);
       std::shuffle(members.begin(), members.end(), mt_);
       for (unsigned i = 0; i < std::min<unsigned>(count, t.parity_per_stripe); ++i) {
         lost[members[i]] = true;
@@ -142,14 +146,15 @@ class PackShapes : public Pack, public ::testing::WithParamInterface<Shape> {};
 
 std::vector<Shape> shapes() {
   constexpr std::size_t kLargePayload = 65536 - kFrameOverheadBytes;
-  return {{"one_byte", {1}, 12, 1},
-          {"many_small", std::vector<std::size_t>(3000, 41), 13, 1},
-          {"below_short_border", {kShortPackBytes - 1}, 16, 1},
-          {"at_short_border", {kShortPackBytes}, 16, 1},
-          {"above_short_border", {kShortPackBytes - 1, 2}, 16, 1},
-          {"frame_border", {kLargePayload * 20, kLargePayload, 1}, 16, 1},
-          {"stripe_full", {kLargePayload * 100, kLargePayload * 23}, 16, 1},  // with its directory, 124 frames
-          {"stripe_border", {kLargePayload * 100, kLargePayload * 24}, 16, 2}};
+  return {
+      {"one_byte", {1}, 12, 1},
+      {"many_small", std::vector<std::size_t>(3000, 41), 13, 1},
+      {"below_short_border", {kShortPackBytes - 1}, 16, 1},
+      {"at_short_border", {kShortPackBytes}, 16, 1},
+      {"above_short_border", {kShortPackBytes - 1, 2}, 16, 1},
+      {"frame_border", {kLargePayload * 20, kLargePayload, 1}, 16, 1},
+      {"stripe_full", {kLargePayload * 100, kLargePayload * 23}, 16, 1},  // with its directory, 124 frames
+      {"stripe_border", {kLargePayload * 100, kLargePayload * 24}, 16, 2}};
 }
 
 }  // namespace
@@ -167,11 +172,13 @@ TEST_P(PackShapes, ComesBackAndIsWholeAndRepairs) {
   EXPECT_EQ(reader.value()->trailer().stripes, shape.stripes);
   EXPECT_TRUE(all_read());
   EXPECT_TRUE(table_fits());
-  EXPECT_EQ(reader.value()->read(static_cast<std::uint32_t>(shape.sizes.size()), ids_, {}).error().kind(), Errc::damaged);
+  EXPECT_EQ(reader.value()->read(static_cast<std::uint32_t>(shape.sizes.size()), ids_, {}).error().kind(),
+            Errc::damaged);
   for (const unsigned lost : {1u, 4u}) lose_and_repair(lost);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PackShapes, ::testing::ValuesIn(shapes()), [](const auto& shape) { return shape.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, PackShapes, ::testing::ValuesIn(shapes()),
+                         [](const auto& shape) { return shape.param.name; });
 
 TEST_F(Pack, AFullPackWithALargeLastChunkIsWritten) {
   std::vector<std::size_t> sizes(15, 4 * kMiB);
@@ -187,7 +194,8 @@ TEST_F(Pack, AnyFlippedByteIsFound) {
   write({3000, 1, 5000});
   const Buffer good = object();
   const std::size_t frames_end = kPackHeaderBytes + 4096 * std::size_t{open().value()->trailer().frames()};
-  for (std::size_t at = 0; at < good.size(); at += at < kPackHeaderBytes + 100 || at + 6000 > good.size() ? 1 : 13) {
+  for (std::size_t at = 0; at < good.size();
+       at += at < kPackHeaderBytes + 100 || at + 6000 > good.size() ? 1 : 13) {
     Buffer bad = good;
     bad[at] ^= 0x40;
     replace(std::move(bad));
@@ -286,7 +294,8 @@ TEST(PackFormat, DirectoriesThatReachBeyondTheStreamAreRefused) {
   EXPECT_FALSE(good(e));
   const Buffer bytes = encode_directory(std::vector<DirectoryEntry>(3, {{}, 0, 1, 1}));
   EXPECT_TRUE(decode_directory(bytes, 100).ok());
-  for (std::size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(decode_directory(Bytes(bytes).first(n), 100).ok());
+  for (std::size_t n = 0; n < bytes.size(); ++n)
+    EXPECT_FALSE(decode_directory(Bytes(bytes).first(n), 100).ok());
 }
 
 }  // namespace holdfast::repo

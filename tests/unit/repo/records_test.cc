@@ -41,7 +41,8 @@ TEST(Seal, OpensWithItsKeyAndContextOnly) {
     EXPECT_EQ(unseal(other, aad, sealed).error().kind(), Errc::wrong_key);
     EXPECT_EQ(unseal(key, seal_context(kId, "other"), sealed).error().kind(), Errc::damaged);
     EXPECT_NE(seal(key, aad, plain, random), sealed);
-    for (std::size_t n = 0; n < sealed.size(); ++n) EXPECT_FALSE(unseal(key, aad, Bytes(sealed).first(n)).ok());
+    for (std::size_t n = 0; n < sealed.size(); ++n)
+      EXPECT_FALSE(unseal(key, aad, Bytes(sealed).first(n)).ok());
   }
 }
 
@@ -137,8 +138,12 @@ TEST(KeySlots, GiveTheSecretsToThePasswordOnly) {
   const auto opened = open_slot(kId, "keys/a", slot.value(), as_bytes("secret"));
   ASSERT_TRUE(opened.ok());
   const Secrets &a = opened.value(), &b = secrets;
-  for (const auto& [x, y] : {std::pair{&a.content, &b.content}, {&a.index, &b.index}, {&a.read, &b.read}, {&a.admin, &b.admin},
-                             {&a.commit, &b.commit}, {&a.log, &b.log}}) {
+  for (const auto& [x, y] : {std::pair{&a.content, &b.content},
+                             {&a.index, &b.index},
+                             {&a.read, &b.read},
+                             {&a.admin, &b.admin},
+                             {&a.commit, &b.commit},
+                             {&a.log, &b.log}}) {
     EXPECT_EQ(bytes_of(*x), bytes_of(*y));
   }
   for (const char* wrong : {"", "Secret", "secret "}) {
@@ -198,7 +203,8 @@ Buffer altered(const MadeConfig& made, std::size_t at, std::uint8_t value) {
   Buffer body = unwrap_vital(Vital::config, made.object, "x").value().body;
   body.resize(body.size() - crypto::Signature{}.size());
   body[at] = value;
-  return wrap_vital(Vital::config, sign_body(*made.secrets.admin, made.config.id, kConfigName, std::move(body)));
+  return wrap_vital(Vital::config,
+                    sign_body(*made.secrets.admin, made.config.id, kConfigName, std::move(body)));
 }
 
 }  // namespace
@@ -208,7 +214,8 @@ TEST(ConfigRecord, RoundTripsAndIsItsAdminsOnly) {
   const auto decoded = decode_config(made.object);
   ASSERT_TRUE(decoded.ok()) << decoded.error().text();
   const Config &a = decoded.value(), &b = made.config;
-  EXPECT_EQ(std::tie(a.id, a.created, a.admin, a.commit, a.log, a.read), std::tie(b.id, b.created, b.admin, b.commit, b.log, b.read));
+  EXPECT_EQ(std::tie(a.id, a.created, a.admin, a.commit, a.log, a.read),
+            std::tie(b.id, b.created, b.admin, b.commit, b.log, b.read));
   EXPECT_EQ(a.chunks.size_max, b.chunks.size_max);
   const std::size_t half = made.object.size() / 2;
   for (std::size_t at = 0; at < half; ++at) {
@@ -225,8 +232,9 @@ TEST(ConfigRecord, RoundTripsAndIsItsAdminsOnly) {
 TEST(ConfigRecord, NewerVersionsAndFeaturesAreUnsupported) {
   const MadeConfig made = make_config(7);
   EXPECT_TRUE(decode_config(altered(made, 9, 0)).ok());
-  constexpr std::size_t kVersionAt = 9;             // after the string "holdfast"
-  const std::size_t masks = kVersionAt + 2 + 16 + 5 + 1;  // id, seconds (zigzag varint of 5 bytes), nanoseconds (1 byte)
+  constexpr std::size_t kVersionAt = 9;  // after the string "holdfast"
+  const std::size_t masks =
+      kVersionAt + 2 + 16 + 5 + 1;  // id, seconds (zigzag varint of 5 bytes), nanoseconds (1 byte)
   for (const std::size_t at : {kVersionAt, masks, masks + 7, masks + 8, masks + 32, masks + 34}) {
     const auto decoded = decode_config(altered(made, at, 0x7f));
     ASSERT_FALSE(decoded.ok()) << at;

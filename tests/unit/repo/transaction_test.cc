@@ -124,7 +124,8 @@ TEST(Transaction, EqualPagesAreSharedBetweenCommits) {
   const auto third = changed->commit(commit_of("host"), wanted, &second.commit, {}).value();
   ASSERT_EQ(third.commit.pages.size(), first.commit.pages.size());
   EXPECT_EQ(std::count_if(third.commit.pages.begin(), third.commit.pages.end(),
-                          [&](const model::PagePointer& page) { return page.owner == changed->id(); }), 1);
+                          [&](const model::PagePointer& page) { return page.owner == changed->id(); }),
+            1);
   EXPECT_EQ(world.repository->read_references(third.commit, {}).value(), wanted);
   EXPECT_EQ(third.commit.previous_sequence, again->id().sequence);
   EXPECT_EQ(third.commit.previous_hash, second.hash);

@@ -13,7 +13,9 @@ namespace holdfast::repo {
 
 struct World {
   explicit World(std::uint64_t seed = 1)
-      : content(std::make_shared<storage::MemoryContent>()), storage(storage::open_memory(content)), random(seed) {
+      : content(std::make_shared<storage::MemoryContent>()),
+        storage(storage::open_memory(content)),
+        random(seed) {
     CreateOptions options;
     options.label = "ann@host";
     options.cost = {1, 8};
