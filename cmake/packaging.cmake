@@ -35,7 +35,8 @@ set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME holdfast)
 set(CPACK_PACKAGE_CONTACT "The holdfast authors <holdfast@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "encrypted, deduplicated, self-healing backups")
-set(CPACK_PACKAGE_DESCRIPTION "Backs up files into repositories in which every snapshot is complete, data is\n\
+set(CPACK_PACKAGE_DESCRIPTION
+  "Backs up files into repositories in which every snapshot is complete, data is\n\
 stored once, everything is encrypted and authenticated, and damage is found and repaired.")
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)

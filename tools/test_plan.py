@@ -6,7 +6,8 @@
   test_plan.py merge FOLDER PRESET ... [--only LABEL] [--long]
       writes FOLDER/CTestTestfile.cmake: the chosen tests of all builds, named PRESET/test, labelled PRESET
 
-A test is chosen by its labels: everything runs in `release`; `asan` leaves out what does not run our code, or only in a script;
+A test is chosen by its labels: everything runs in `release`; `asan` leaves out what does not run our
+code, or only in a script;
 `tsan` has the threaded suites, `fuzz` the fuzz targets. Label `long` runs with --long only.
 """
 import argparse

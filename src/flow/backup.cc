@@ -170,7 +170,7 @@ Result<BackupReport> backup(source::Source& source, const repo::Repository& repo
       report.ok() ? report.value().snapshot.has_value() : report.error().kind() == Errc::stopped;
   if (!committed) {
     // So that no collector has to wait for it. If this fails too, one will decide it later.
-    const auto ended = transaction->abort(report.ok() ? "nothing to store" : report.error().message(), {});
+    const auto ended = transaction->withdraw(report.ok() ? "nothing to store" : report.error().message(), {});
     if (!ended.ok() && ended.error().kind() != Errc::exists) observer.note(ended.error().text());
   }
   return report;

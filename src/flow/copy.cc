@@ -172,7 +172,7 @@ Result<CopiedSnapshot> Copier::run(const repo::Snapshot& snapshot, std::stop_tok
     tree.stored = [&](const model::ShortId& id, const model::Address& address) { nodes_[id] = address; };
     auto copied = copy_tree(root, tree, stop);
     if (!copied.ok()) {
-      const auto ended = transaction->abort("copy failed", {});
+      const auto ended = transaction->withdraw("copy failed", {});
       if (!ended.ok()) observer_.note(ended.error().text());
       return std::move(copied).error();
     }

@@ -216,7 +216,7 @@ Result<Snapshot> Transaction::commit(model::Commit commit, const model::Referenc
   return snapshot;
 }
 
-Result<void> Transaction::abort(std::string_view reason, std::stop_token stop) {
+Result<void> Transaction::withdraw(std::string_view reason, std::stop_token stop) {
   if (rehearsal_ || !repository_.secrets().log) return {};
   const std::string name = transaction_name(id_, "fate");
   Encoder body;

@@ -40,7 +40,7 @@ class Transaction {
                           const model::Commit* before, std::stop_token stop);
   // Ends it without a commit, so that no maintainer waits for it: ABORT, where the key has the right to say
   // so.
-  Result<void> abort(std::string_view reason, std::stop_token stop);
+  Result<void> withdraw(std::string_view reason, std::stop_token stop);
 
  private:
   Transaction(const Repository& repository, LocalState& local, const model::RunId& run)

@@ -59,8 +59,8 @@ Result<std::optional<Pattern>> Pattern::parse(std::string_view line, PatternOpti
       return bad(line, why.data());
     }
     pattern.expression_ = {expression.release(), [](const regex_t* done) {
-                             ::regfree(const_cast<regex_t*>(done));
-                             delete done;
+                             const std::unique_ptr<regex_t> owned(const_cast<regex_t*>(done));
+                             ::regfree(owned.get());
                            }};
   } else {
     TRY(pattern.compile(line));

@@ -3,7 +3,8 @@
 One operation on the store is one step. LIST and the mark go over the transactions that were undecided at the
 start one by one; those decided at the start don't change but by retirement. A crash of a collector is a step
 back to `idle` from anywhere; a crash of a writer is a writer that takes no more steps, which every prefix of
-a run covers. Reading the log to its head is one step: entries are never changed, and the head is where the next
+a run covers. Reading the log to its head is one step: entries are never changed, and the head is
+where the next
 one was not found.
 """
 from functools import lru_cache

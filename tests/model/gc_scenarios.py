@@ -1,7 +1,8 @@
 """The small repositories from which gc_model.py starts, who acts on them, and the rules that each one needs.
 
 Transactions are 0, 1, 2, …; transaction x has one pack, with the slots 2x and 2x+1, and one object of
-reference pages. Sets are bit masks. An *item* is what a log entry condemns: 2x is the pack of x, 2x+1 the whole of x.
+reference pages. Sets are bit masks. An *item* is what a log entry condemns: 2x is the pack of x,
+2x+1 the whole of x.
 """
 from typing import NamedTuple
 

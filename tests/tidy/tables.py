@@ -61,7 +61,8 @@ BANNED = [
      ["src/cli/*", "src/source/stream.cc"], SRC, "pass the value in"),
     ("process", r"(?<![\w.>])(std::|::)?system\s*\(|\bpopen\s*\(|(?<![\w.>])(::)?v?fork\s*\("
                 r"|\bexec[lv]p?e?\s*\(|\bposix_spawnp?\s*\(",
-     ["src/base/process.cc", "src/cli/process.cc", "src/source/stream.cc", "tests/*"], CODE, "go through the door for processes"),
+     ["src/base/process.cc", "src/cli/process.cc", "src/source/stream.cc", "tests/*"], CODE,
+     "go through the door for processes"),
     ("output", r"\bstd::c(out|err|log)\b", [], CODE, "fmt::print, in cli only"),
     ("output", r"\bfmt::print\b|(?<![\w.>:])(std::)?((f|v|vf)?printf|f?puts|putchar)\s*\(",
      ["src/cli/*", "src/base/check.cc"], SRC, "return it; only cli prints"),

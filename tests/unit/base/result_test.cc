@@ -24,8 +24,8 @@ Result<void> check_quarter(int n, int* reached) {
   return {};
 }
 Result<std::unique_ptr<int>> boxed(int n) {
-  auto out = std::make_unique<int>(TRY(half(n)));
-  return out;
+  const int value = TRY(half(n));
+  return std::make_unique<int>(value);
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ TEST(Transaction, PacksOfDataAndMetadataHaveTheirOwnNumbers) {
 TEST(Transaction, OneThatWasAbortedMeanwhileDoesNotCommit) {
   World world;
   const auto transaction = world.begin();
-  ASSERT_TRUE(transaction->abort("a maintainer's word", {}).ok());
+  ASSERT_TRUE(transaction->withdraw("a maintainer's word", {}).ok());
   const auto committed = transaction->commit(commit_of("host"), {}, nullptr, {});
   ASSERT_FALSE(committed.ok());
   EXPECT_EQ(committed.error().kind(), Errc::conflict);
@@ -104,7 +104,7 @@ TEST(Transaction, AbortingWhatIsCommittedChangesNothing) {
   World world;
   const auto transaction = world.begin();
   ASSERT_TRUE(transaction->commit(commit_of("host"), {}, nullptr, {}).ok());
-  EXPECT_TRUE(transaction->abort("too late", {}).ok());
+  EXPECT_TRUE(transaction->withdraw("too late", {}).ok());
   EXPECT_TRUE(world.repository->read_fate(transaction->id(), {}).value().has_value());
 }
 
@@ -155,7 +155,7 @@ TEST(Transaction, ARehearsalWritesNothing) {
   ChunkWriter writer(*transaction.value(), false);
   EXPECT_TRUE(writer.put({{}, model::ChunkType::data, Codec::raw, 1, Buffer{1}}, {}).ok());
   EXPECT_TRUE(writer.finish({}).ok());
-  EXPECT_TRUE(transaction.value()->abort("", {}).ok());
+  EXPECT_TRUE(transaction.value()->withdraw("", {}).ok());
   EXPECT_EQ(world.content->objects.size(), before);
 }
 
