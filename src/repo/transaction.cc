@@ -135,8 +135,11 @@ Result<Hash> Transaction::put_pages(const model::References& references, const m
   for (const model::PagePointer& pointer : before != nullptr ? before->pages : commit.pages) {
     auto owner = owners.find(pointer.owner);
     if (owner == owners.end()) {
-      auto pages = TRY(repository_.read_pages(pointer.owner, stop));
-      owner = owners.emplace(pointer.owner, std::move(pages)).first;
+      auto pages = repository_.read_pages(pointer.owner, stop);
+      // Gone although usable when this transaction opened: it was aborted then, as its fate will tell.
+      const bool gone = !pages.ok() && pages.error().kind() == Errc::not_found;
+      if (!pages.ok() && !gone) return std::move(pages).error();
+      owner = owners.emplace(pointer.owner, gone ? std::vector<Buffer>{} : std::move(pages).value()).first;
     }
     if (pointer.index < owner->second.size()) known[crypto::hash(owner->second[pointer.index])] = pointer;
   }
