@@ -14,6 +14,7 @@ target_compile_options(holdfast_flags INTERFACE
 
 set(HOLDFAST_SANITIZE "" CACHE STRING "address,undefined or thread, or nothing")
 if(HOLDFAST_SANITIZE)
+  set(CMAKE_CXX_FLAGS_RELEASE "-O1 -g1 -DNDEBUG")  # compiles in two thirds of the time of -O2
   add_compile_options(-fsanitize=${HOLDFAST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${HOLDFAST_SANITIZE})
 endif()

@@ -6,9 +6,9 @@
   test_plan.py merge FOLDER PRESET ... [--only LABEL] [--long]
       writes FOLDER/CTestTestfile.cmake: the chosen tests of all builds, named PRESET/test, labelled PRESET
 
-A test is chosen by its labels: everything runs in `release`; `asan` leaves out what does not run our
-code, or only in a script;
-`tsan` has the threaded suites, `fuzz` the fuzz targets. Label `long` runs with --long only.
+A test is chosen by its labels: everything runs in `release`; `asan` has the unit and contract suites up to the
+repository's format, and with --long all that runs our code; `tsan` has the threaded suites, `fuzz` the fuzz
+targets. Label `long` runs with --long only.
 """
 import argparse
 import json
@@ -17,10 +17,11 @@ import subprocess
 
 PRESETS = {
     "release": lambda labels: "fuzz" not in labels,
-    "asan": lambda labels: not labels & {"fuzz", "tidy", "package", "script"},
+    "asan": lambda labels: labels & {"unit", "contract"} and "wide" not in labels,
     "tsan": lambda labels: "threads" in labels,
     "fuzz": lambda labels: "fuzz" in labels,
 }
+LONG = {"asan": lambda labels: not labels & {"fuzz", "tidy", "package", "script"}}
 # Properties that name other tests or fixtures, which get their build's prefix.
 NAMING = {"DEPENDS", "FIXTURES_SETUP", "FIXTURES_REQUIRED", "FIXTURES_CLEANUP"}
 
@@ -32,7 +33,8 @@ def chosen_tests(preset, args):
     for test in json.loads(shown)["tests"]:
         test["properties"] = {p["name"]: p["value"] for p in test.get("properties", [])}
         labels = set(test["properties"].get("LABELS", []))
-        if not PRESETS[preset](labels) or ("long" in labels and not args.long):
+        wanted = LONG.get(preset, PRESETS[preset]) if args.long else PRESETS[preset]
+        if not wanted(labels) or ("long" in labels and not args.long):
             continue
         if args.only and args.only != preset and args.only not in labels:
             continue

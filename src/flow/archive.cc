@@ -48,6 +48,7 @@ std::vector<model::Extent> slice(const std::vector<model::Extent>& content, std:
 
 Archive::Archive(const Context& context) : context_(context), repository_(context.transaction.repository()) {
   const repo::LocalSummary& summary = context_.previous.summary();
+  if (context_.previous.snapshot() != nullptr) expected_ = context_.previous.snapshot()->commit.roots.front();
   racy_from_ = summary.start;
   racy_from_.seconds -= kRacySeconds;
   for (const repo::LocalBundle& bundle : summary.bundles) {
@@ -307,7 +308,7 @@ void Archive::count(const Pending& pending) {
                                          : "new",
                          entry.path, entry.size_bytes);
   context_.observer.progress(
-      {report.total_files, report.total_bytes, context_.previous.summary().files, 0, report.problems},
+      {report.total_files, report.total_bytes, expected_.files, expected_.bytes, report.problems},
       entry.path);
 }
 

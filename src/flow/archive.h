@@ -76,6 +76,7 @@ class Archive {
 
   Context context_;
   const repo::Repository& repository_;
+  model::Root expected_;  // of the previous snapshot: how much there was
   model::Time racy_from_;
   std::shared_ptr<Job> open_bundle_;
   std::uint64_t open_bundle_bytes_ = 0;
