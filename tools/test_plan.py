@@ -6,9 +6,9 @@
   test_plan.py merge FOLDER PRESET ... [--only LABEL] [--long]
       writes FOLDER/CTestTestfile.cmake: the chosen tests of all builds, named PRESET/test, labelled PRESET
 
-A test is chosen by its labels: everything runs in `release`; `asan` has the unit and contract suites up to the
-repository's format, and with --long all that runs our code; `tsan` has the threaded suites, `fuzz` the fuzz
-targets. Label `long` runs with --long only.
+A test is chosen by its labels: everything runs in `release`; `asan` has the unit and contract suites up to
+the repository's format, and with --long all that runs our code; `tsan` has the threaded suites, `fuzz` the
+fuzz targets. Label `long` runs with --long only.
 """
 import argparse
 import json
