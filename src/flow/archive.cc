@@ -72,22 +72,19 @@ Result<bool> Archive::run(std::stop_token stop) {
     if (!more) {
       while (repo::LocalEntry* old = context_.previous.peek()) match(old->entry.path + '\xff');
       TRY(close_bundle());
-      TRY(drain(0, stop));
-      if (pending_.empty()) return true;
-      break;
+      TRY(drain(0));
+      return true;
     }
     TRY(take(item, stop));
   }
-  TRY(end_early(stop));
+  TRY(end_early());
   return false;
 }
 
-// What is stored by now goes into the tree; what waits for content is left to the next run.
-Result<void> Archive::end_early(std::stop_token stop) {
-  open_bundle_.reset();
-  context_.pipeline.drop_queued();
-  TRY(drain(0, stop));
-  pending_.clear();
+// What the walk has reached goes into the tree, and after it what the previous tree had.
+Result<void> Archive::end_early() {
+  TRY(close_bundle());
+  TRY(drain(0));
   return append_rest_of_previous();
 }
 
@@ -255,13 +252,13 @@ Result<void> Archive::enqueue(Pending pending) {
   pending_.push_back(std::move(pending));
   if (pending_.size() >= kPendingMax) {
     TRY(close_bundle());
-    return drain(kPendingMax / 2, {});
+    return drain(kPendingMax / 2);
   }
-  return pending_jobs_ > kPendingJobsMax ? drain(pending_.size() - 1, {}) : Result<void>();
+  return pending_jobs_ > kPendingJobsMax ? drain(pending_.size() - 1) : Result<void>();
 }
 
-// Emits what is ready at the front, and waits until no more than `left_max` are left or `stop` is requested.
-Result<void> Archive::drain(std::size_t left_max, std::stop_token stop) {
+// Emits what is ready at the front, and waits until no more than `left_max` are left.
+Result<void> Archive::drain(std::size_t left_max) {
   while (!pending_.empty()) {
     Pending& front = pending_.front();
     std::vector<std::shared_ptr<Job>> jobs = front.ranges;
@@ -269,8 +266,7 @@ Result<void> Archive::drain(std::size_t left_max, std::stop_token stop) {
     for (const auto& job : jobs) {
       if (pending_.size() <= left_max && (job == open_bundle_ || !context_.pipeline.done(*job))) return {};
       if (job == open_bundle_) TRY(close_bundle());
-      const bool done = TRY(context_.pipeline.wait(*job, stop));
-      if (!done) return {};
+      TRY(context_.pipeline.wait(*job));
     }
     Pending ready = std::move(front);
     pending_.pop_front();

@@ -65,8 +65,8 @@ class Archive {
   Result<void> close_bundle();
   bool bundle_ends(const model::Entry& entry) const;
   Result<void> enqueue(Pending pending);
-  Result<void> drain(std::size_t left_max, std::stop_token stop);
-  Result<void> end_early(std::stop_token stop);
+  Result<void> drain(std::size_t left_max);
+  Result<void> end_early();
   Result<void> emit(Pending pending);
   bool collect_content(Pending& pending);
   void keep_page_hashes(const Pending& pending);

@@ -88,21 +88,13 @@ bool Pipeline::done(const Job& job) {
   return job.done;
 }
 
-Result<bool> Pipeline::wait(const Job& job, std::stop_token stop) {
+Result<void> Pipeline::wait(const Job& job) {
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, stop, [&] { return failed_ || job.done; });
-    if (job.done) return true;
-    if (!failed_) return false;
+    changed_.wait(lock, outer_, [&] { return failed_ || job.done; });
+    if (job.done) return {};
   }
-  TRY(failure());
-  return false;
-}
-
-void Pipeline::drop_queued() {
-  const std::lock_guard lock(mutex_);
-  queue_.clear();
-  changed_.notify_all();
+  return failure();
 }
 
 Result<void> Pipeline::finish() {

@@ -17,10 +17,7 @@ class Pipeline {
 
   // Waits for room. An error is that of a storing thread, or `stopped`.
   Result<void> submit(const std::shared_ptr<Job>& job);
-  // Waits until the job is done; false where `stop` came first.
-  Result<bool> wait(const Job& job, std::stop_token stop);
-  // Forgets the jobs that no thread has begun.
-  void drop_queued();
+  Result<void> wait(const Job& job);
   bool done(const Job& job);
   // Lets the threads end what is queued, puts their packs, and joins them.
   Result<void> finish();

@@ -100,7 +100,7 @@ json 'len(j[0]) == 3'
 exits 2 hf restore latest
 exits 0 hf restore "latest~1:$data" --path "$data" --target "$scratch/part" --include sub --json
 json 'j[-1]["message_type"] == "summary" and j[-1]["error_count"] == 0'
-[ -e "$scratch/part/sub/b" ] && [ ! -e "$scratch/part/a" ] || fail "another part was restored"
+{ [ -e "$scratch/part/sub/b" ] && [ ! -e "$scratch/part/a" ]; } || fail "another part was restored"
 exits 0 hf restore latest --tag x --target "$scratch/dry" --dry-run
 [ ! -e "$scratch/dry" ] || fail "a dry run wrote something"
 
@@ -183,7 +183,7 @@ json 'all(s["paths"] != ["/endless"] for s in j[0])'
 # What the program prints of itself.
 mkdir "$scratch/man"
 exits 0 hf man "$scratch/man"
-[ -s "$scratch/man/holdfast.1" ] && [ -s "$scratch/man/holdfast-backup.1" ] || fail "pages are missing"
+{ [ -s "$scratch/man/holdfast.1" ] && [ -s "$scratch/man/holdfast-backup.1" ]; } || fail "pages are missing"
 hf completion bash >"$scratch/completion"
 bash -n "$scratch/completion" || fail "bash can't read its completion"
 exits 0 hf help backup

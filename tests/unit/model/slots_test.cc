@@ -96,7 +96,7 @@ TEST(Slots, RandomSetsRoundTrip) {
 }
 
 TEST(Slots, HaveOneEncodingAndABound) {
-  const std::uint64_t max = 1u << 24;
+  const std::uint64_t max = kSlotsMax;
   EXPECT_TRUE(decoded(runs({{max - 1, 1}})).has_value());
   EXPECT_TRUE(decoded(runs({{0, 5}, {1, 1}})).has_value());
   EXPECT_FALSE(decoded(runs({{max, 1}})).has_value());
