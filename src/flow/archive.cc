@@ -15,6 +15,8 @@ constexpr std::size_t kPendingJobsMax = 32;
 constexpr std::size_t kLinkedMax = 256;
 // A file whose ctime is not at least this long before the last run began may have changed unseen during it.
 constexpr std::int64_t kRacySeconds = 2;
+// How far content is looked for from where it was in a file.
+constexpr std::uint64_t kShiftBytesMax = 4 * kMiB;
 
 bool below(std::string_view path, std::string_view root) {
   return root.empty() || path == root || (path.starts_with(root) && path[root.size()] == '/');
@@ -26,23 +28,32 @@ std::uint64_t first_word(const Hash& hash) {
   return word;
 }
 
-// The part [from, to) of a file's content.
-std::vector<model::Extent> slice(const std::vector<model::Extent>& content, std::uint64_t from,
-                                 std::uint64_t to) {
-  std::vector<model::Extent> out;
-  std::uint64_t at = 0;
-  for (const model::Extent& extent : content) {
-    const std::uint64_t first = std::max(at, from);
-    const std::uint64_t last = std::min(at + extent.length, to);
-    if (first < last) {
-      out.push_back(extent);
+// Parts of a file's content, for ranges that ascend: each goes on from where the one before began.
+class Slices {
+ public:
+  explicit Slices(const std::vector<model::Extent>& content) : content_(content) {}
+
+  // The part [from, to).
+  std::vector<model::Extent> slice(std::uint64_t from, std::uint64_t to) {
+    while (next_ < content_.size() && begin_ + content_[next_].length <= from)
+      begin_ += content_[next_++].length;
+    std::vector<model::Extent> out;
+    std::uint64_t at = begin_;
+    for (std::size_t i = next_; i < content_.size() && at < to; at += content_[i++].length) {
+      const std::uint64_t first = std::max(at, from);
+      const std::uint64_t last = std::min(at + content_[i].length, to);
+      out.push_back(content_[i]);
       out.back().offset += first - at;
       out.back().length = last - first;
     }
-    at += extent.length;
+    return out;
   }
-  return out;
-}
+
+ private:
+  const std::vector<model::Extent>& content_;
+  std::size_t next_ = 0;
+  std::uint64_t begin_ = 0;  // where that extent begins in the file
+};
 
 }  // namespace
 
@@ -118,8 +129,10 @@ bool Archive::unchanged(const repo::LocalEntry& old, const source::Item& item) c
 }
 
 bool Archive::lies_in_sparse_bundle(const model::Entry& entry) const {
-  return entry.content.size() == 1 &&
-         std::binary_search(sparse_.begin(), sparse_.end(), entry.content.front().chunk);
+  return entry.size_bytes <= kBundledFileBytesMax &&
+         std::any_of(entry.content.begin(), entry.content.end(), [&](const model::Extent& extent) {
+           return !extent.hole && std::binary_search(sparse_.begin(), sparse_.end(), extent.chunk);
+         });
 }
 
 Result<void> Archive::take(source::Item& item, std::stop_token) {
@@ -145,7 +158,7 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
       }
       pending.provenance.unchanged = false;
       item.entry = std::move(previous.entry);
-      return queue_small(item, std::move(pending), true);
+      return queue_small(item, std::move(pending), true, {});
     }
   }
   changes_ = true;
@@ -160,7 +173,7 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
     item.entry.link_group = first_word(crypto::keyed_hash(repository_.tree_key(), name.bytes())) | 1;
   }
   if (regular && item.entry.size_bytes > 0 && item.entry.size_bytes <= kBundledFileBytesMax) {
-    return queue_small(item, std::move(pending), false);
+    return queue_small(item, std::move(pending), false, std::move(previous.entry.content));
   }
   pending.entry = item.entry;
   if (item.stream) return queue_large(item, std::move(pending), nullptr);
@@ -179,7 +192,8 @@ bool Archive::bundle_ends(const model::Entry& entry) const {
   return (word >> 32) < ((entry.size_bytes + 256) << 32) / kBundleBytes;
 }
 
-Result<void> Archive::queue_small(source::Item& item, Pending pending, bool fresh) {
+Result<void> Archive::queue_small(source::Item& item, Pending pending, bool fresh,
+                                  std::vector<model::Extent> before) {
   const std::uint64_t size = item.entry.size_bytes;
   if (open_bundle_ != nullptr && open_bundle_bytes_ + size > kBundleBytesMax) TRY(close_bundle());
   if (open_bundle_ == nullptr) {
@@ -189,7 +203,7 @@ Result<void> Archive::queue_small(source::Item& item, Pending pending, bool fres
   }
   pending.bundle = open_bundle_;
   pending.member = open_bundle_->members.size();
-  open_bundle_->members.push_back({item, fresh, {}});
+  open_bundle_->members.push_back({item, fresh, std::move(before), {}});
   open_bundle_bytes_ += size;
   const bool ends = bundle_ends(item.entry) || open_bundle_->members.size() >= kBundleMembersMax;
   TRY(enqueue(std::move(pending)));
@@ -212,6 +226,8 @@ Result<void> Archive::queue_large(source::Item& item, Pending pending, const rep
     const auto at = old_pages_.find(path);
     if (at != old_pages_.end()) before = PageFile::open(context_.local, path, at->second);
   }
+  static const std::vector<model::Extent> kNothing;
+  Slices old_content(old == nullptr ? kNothing : old->entry.content);
   std::vector<std::shared_ptr<Job>> jobs;
   if (item.entry.link_group != 0) {
     // Another name of a file that is being stored: the same content.
@@ -232,7 +248,9 @@ Result<void> Archive::queue_large(source::Item& item, Pending pending, const rep
     range.paged = paged;
     if (before != nullptr) {
       range.pages.before = before->read(from / kRangeBytes);
-      range.before = slice(old->entry.content, range.from, range.to);
+      range.before = old_content.slice(range.from, range.to);
+    } else if (!paged && !item.stream && old != nullptr) {
+      range.before = old_content.slice(from - std::min(from, kShiftBytesMax), range.to + kShiftBytesMax);
     }
     jobs.push_back(job);
     ++pending_jobs_;
@@ -313,9 +331,10 @@ Result<void> Archive::emit(Pending pending) {
   keep_page_hashes(pending);
   count(pending);
   const model::Entry& entry = pending.entry;
-  if (entry.content.size() == 1 && entry.size_bytes <= kBundledFileBytesMax && !entry.content.front().hole) {
-    repo::LocalBundle& bundle = bundles_[entry.content.front().chunk];
-    bundle.live_bytes += static_cast<std::uint32_t>(entry.content.front().length);
+  if (entry.size_bytes <= kBundledFileBytesMax) {
+    for (const model::Extent& extent : entry.content) {
+      if (!extent.hole) bundles_[extent.chunk].live_bytes += static_cast<std::uint32_t>(extent.length);
+    }
   }
   return context_.tree.add(std::move(pending.entry), pending.stamp, std::move(pending.provenance), {});
 }

@@ -60,7 +60,8 @@ class Archive {
   repo::LocalEntry* match(const std::string& path);
   bool unchanged(const repo::LocalEntry& old, const source::Item& item) const;
   bool lies_in_sparse_bundle(const model::Entry& entry) const;
-  Result<void> queue_small(source::Item& item, Pending pending, bool fresh);
+  Result<void> queue_small(source::Item& item, Pending pending, bool fresh,
+                           std::vector<model::Extent> before);
   Result<void> queue_large(source::Item& item, Pending pending, const repo::LocalEntry* old);
   Result<void> close_bundle();
   bool bundle_ends(const model::Entry& entry) const;

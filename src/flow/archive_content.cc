@@ -30,8 +30,9 @@ bool Archive::collect_content(Pending& pending) {
     if (result->changed && results.size() > 1 && result->size_bytes < kRangeBytes)
       break;  // it became shorter here
   }
-  if (pending.bundle != nullptr && !entry.content.empty() && !entry.content.front().hole) {
-    const model::Extent& extent = entry.content.front();
+  if (pending.bundle == nullptr) return true;
+  for (const model::Extent& extent : entry.content) {
+    if (extent.hole) continue;
     std::uint32_t& total = bundle_totals_[extent.chunk];
     total = std::max(total, static_cast<std::uint32_t>(extent.offset + extent.length));
   }

@@ -96,6 +96,14 @@ void remember(const Archive& archive, const Previous& previous, const repo::Tree
   }
 }
 
+// Of packs that are gone, or were never committed.
+void forget_pieces(PieceStore& pieces, const repo::Transaction& transaction, const repo::History& history) {
+  pieces.sweep([&](const model::PackId& pack) {
+    const bool committed = pack.transaction == transaction.id() || history.find(pack.transaction) != nullptr;
+    return committed && transaction.log().generation(pack).has_value();
+  });
+}
+
 // Checkpoints of interrupted runs have done their work once there is a snapshot of the same source.
 void release_checkpoints(const repo::Repository& repository, const repo::History& history,
                          const repo::Snapshot& done, repo::LogState log, Observer& observer) {
@@ -126,8 +134,9 @@ Result<BackupReport> store_snapshot(source::Source& source, repo::Transaction& t
   model::References references;
   const chunk::GearTable gear = repository.gear_table();
   Deduplicator known(transaction, local, history);
+  PieceStore pieces(local);
   Pipeline pipeline(worker_count(spec),
-                    {source, transaction, known, gear, spec.compression, spec.dry_run, counters}, {});
+                    {source, transaction, known, pieces, gear, spec.compression, spec.dry_run, counters}, {});
   repo::ChunkWriter metadata(transaction, true);
   repo::LocalTreeWriter memory(spec.dry_run ? "" : file, local.key(), repository.random());
   repo::TreeWriter tree(repository, metadata, references, memory, previous.summary().nodes);
@@ -149,6 +158,7 @@ Result<BackupReport> store_snapshot(source::Source& source, repo::Transaction& t
 
   known.committed({});
   remember(archive, previous, tree, *report.snapshot, file, local, memory, start);
+  forget_pieces(pieces, transaction, history);
   if (!finished) return Error(Errc::stopped, "stopped; what was read so far is kept for the next run");
   release_checkpoints(repository, history, *report.snapshot, transaction.log(), observer);
   return report;

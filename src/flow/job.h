@@ -30,6 +30,7 @@ struct FileResult {
 struct Member {
   source::Item item;
   bool fresh = false;  // to be stored anew even if the repository has it: where it lies is mostly dead
+  std::vector<model::Extent> before;  // what it was last time
   FileResult result;
 };
 
@@ -45,7 +46,7 @@ struct Range {
   std::uint64_t from = 0, to = 0;
   bool last = false;                  // to is the file's end
   bool paged = false;                 // cut in blocks, compared by pages
-  std::vector<model::Extent> before;  // what [from, to) was last time; only with pages.before
+  std::vector<model::Extent> before;  // what [from, to) was last time, or where it may have been
   PageHashes pages;
   FileResult result;
 };

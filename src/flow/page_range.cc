@@ -9,26 +9,15 @@ Result<void> Storer::store_by_pages(Range& range, source::Content& content, std:
 }
 
 PageRange::PageRange(Storer& storer, Range& range, source::Content& content)
-    : storer_(storer), range_(range), content_(content), old_from_(range.from) {
+    : storer_(storer),
+      range_(range),
+      content_(content),
+      patch_([&storer](Bytes data, std::stop_token stop) {
+        return storer.store_data(data, Storer::Remember::nothing, stop);
+      }),
+      sparse_(sparse_chunks(range.before)),
+      old_from_(range.from) {
   range_.pages.now.assign((range.to - range.from) / kPageBytes, 0);
-  find_sparse();
-}
-
-// The old chunks whose known extent is less than half in use in this range: their pages are stored anew.
-void PageRange::find_sparse() {
-  struct Use {
-    std::uint64_t live = 0, end = 0;
-  };
-  std::map<model::Address, Use> uses;
-  for (const model::Extent& extent : range_.before) {
-    if (extent.hole) continue;
-    Use& use = uses[extent.chunk];
-    use.live += extent.length;
-    use.end = std::max(use.end, extent.offset + extent.length);
-  }
-  for (const auto& [chunk, use] : uses) {
-    if (use.live * 2 < use.end) sparse_.push_back(chunk);
-  }
 }
 
 Result<bool> PageRange::read_block(std::uint64_t from, std::size_t length) {
@@ -58,10 +47,7 @@ Result<void> PageRange::store(std::stop_token stop) {
     while (run != runs.value().end() && run->second <= from) ++run;
     const bool has_data = run != runs.value().end() && run->first < to;
     if (!has_data) {
-      model::Extent hole;
-      hole.hole = true;
-      hole.length = to - from;
-      append_extent(content_out_, hole);
+      patch_.keep(hole(to - from));
       continue;
     }
     const bool read = TRY(read_block(from, static_cast<std::size_t>(to - from)));
@@ -69,9 +55,8 @@ Result<void> PageRange::store(std::stop_token stop) {
     hash_pages((from - range_.from) / kPageBytes, block_);
     TRY(store_block(from, block_, stop));
   }
-  TRY(flush_patch(stop));
   range_.result.size_bytes = range_.to - range_.from;
-  for (const model::Extent& extent : content_out_) append_extent(range_.result.content, extent);
+  range_.result.content = TRY(patch_.finish(stop));
   return {};
 }
 
@@ -118,16 +103,18 @@ Result<void> PageRange::store_block(std::uint64_t from, Bytes block, std::stop_t
     for (std::size_t i = 0; i < pages; ++i)
       changed[i] = before[first_page + i] != range_.pages.now[first_page + i];
     for (const model::Extent& extent : old) {
-      if (!extent.hole && std::find(sparse_.begin(), sparse_.end(), extent.chunk) != sparse_.end()) {
+      if (!extent.hole && std::binary_search(sparse_.begin(), sparse_.end(), extent.chunk)) {
         for (std::uint64_t at = covered; at < covered + extent.length; at += kPageBytes)
           changed[at / kPageBytes] = true;
       }
       covered += extent.length;
     }
-    if (covered == block.size() && worth_patching(old, changed)) return patch(old, changed, block, stop);
+    if (covered == block.size() && worth_patching(old, changed)) {
+      return store_changed(old, changed, block, stop);
+    }
   }
-  const model::Extent stored = TRY(storer_.store_data(block, stop));
-  append_extent(content_out_, stored);
+  const model::Extent stored = TRY(storer_.store_data(block, Storer::Remember::nothing, stop));
+  patch_.keep(stored);
   return {};
 }
 
@@ -145,45 +132,24 @@ bool PageRange::worth_patching(const std::vector<model::Extent>& old,
   return most * 2 >= changed.size();
 }
 
-Result<void> PageRange::patch(const std::vector<model::Extent>& old, const std::vector<bool>& changed,
-                              Bytes block, std::stop_token stop) {
+Result<void> PageRange::store_changed(const std::vector<model::Extent>& old, const std::vector<bool>& changed,
+                                      Bytes block, std::stop_token stop) {
   std::size_t page = 0;
   for (const model::Extent& extent : old) {
     for (std::uint64_t i = 0; i < extent.length / kPageBytes; ++i, ++page) {
+      const Bytes bytes = block.subspan(page * kPageBytes, kPageBytes);
       model::Extent piece = extent;
       piece.offset += i * kPageBytes;
       piece.length = kPageBytes;
       if (!changed[page]) {
-        append_extent(content_out_, piece);
-        continue;
+        patch_.keep(piece);
+      } else if (all_zero(bytes)) {
+        patch_.keep(hole(kPageBytes));
+      } else {
+        TRY(patch_.add(bytes, stop));
       }
-      const Bytes bytes = block.subspan(page * kPageBytes, kPageBytes);
-      piece = {};
-      piece.length = kPageBytes;
-      piece.hole = all_zero(bytes);
-      if (piece.hole) {
-        append_extent(content_out_, piece);
-        continue;
-      }
-      if (patch_.size() >= kBlockBytes) TRY(flush_patch(stop));
-      piece.offset = patch_.size();
-      append(patch_, bytes);
-      waiting_.push_back(content_out_.size());
-      content_out_.push_back(piece);
     }
   }
-  return {};
-}
-
-Result<void> PageRange::flush_patch(std::stop_token stop) {
-  if (patch_.empty()) return {};
-  const model::Extent stored = TRY(storer_.store_data(patch_, stop));
-  for (const std::size_t i : waiting_) {
-    content_out_[i].chunk = stored.chunk;
-    content_out_[i].id = stored.id;
-  }
-  patch_.clear();
-  waiting_.clear();
   return {};
 }
 

@@ -3,6 +3,7 @@
 // only the hashes of its pages, so a host that may not read the repository can do it.
 #pragma once
 
+#include "flow/patch.h"
 #include "flow/storer.h"
 
 namespace holdfast::flow {
@@ -26,19 +27,15 @@ class PageRange {
   void hash_pages(std::size_t first_page, Bytes block);
   Result<void> store_block(std::uint64_t from, Bytes block, std::stop_token stop);
   bool worth_patching(const std::vector<model::Extent>& old, const std::vector<bool>& changed) const;
-  Result<void> patch(const std::vector<model::Extent>& old, const std::vector<bool>& changed, Bytes block,
+  Result<void> store_changed(const std::vector<model::Extent>& old, const std::vector<bool>& changed, Bytes block,
                      std::stop_token stop);
-  Result<void> flush_patch(std::stop_token stop);
   std::vector<model::Extent> old_extents(std::uint64_t from, std::uint64_t to);
-  void find_sparse();
 
   Storer& storer_;
   Range& range_;
   source::Content& content_;
   Buffer block_;
-  Buffer patch_;                      // changed pages not yet stored
-  std::vector<std::size_t> waiting_;  // extents of the result that lie in patch_
-  std::vector<model::Extent> content_out_;
+  Patch patch_;
   std::vector<model::Address> sparse_;  // old chunks of which less than half is in use
   std::size_t old_at_ = 0;              // cursor in range_.before
   std::uint64_t old_from_ = 0;          // file offset where that extent begins

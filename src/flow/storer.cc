@@ -26,19 +26,19 @@ void append_extent(std::vector<model::Extent>& content, const model::Extent& ext
   content.push_back(extent);
 }
 
-namespace {
-
-// zstd levels of Mode::automatic (docs/performance.md). Small files are mostly text, where a little more
-// effort pays.
-constexpr int kBundleLevel = 4;
-constexpr int kDataLevel = 3;
-
 model::Extent hole(std::uint64_t length) {
   model::Extent extent;
   extent.hole = true;
   extent.length = length;
   return extent;
 }
+
+namespace {
+
+// zstd levels of Mode::automatic (docs/performance.md). Small files are mostly text, where a little more
+// effort pays.
+constexpr int kBundleLevel = 4;
+constexpr int kDataLevel = 3;
 
 model::ShortId member_id(const repo::Repository& repository, Bytes content) {
   return model::short_id(crypto::keyed_hash(repository.member_id_key(), content));
@@ -50,9 +50,14 @@ Storer::Storer(const StoreContext& context)
     : context_(context),
       repository_(context.transaction.repository()),
       limits_(repository_.config().chunks),
-      chunks_(context.transaction, false) {}
+      chunks_(context.transaction, false),
+      cutter_(context.pieces.key()) {}
 
-Result<void> Storer::finish(std::stop_token stop) { return chunks_.finish(stop); }
+Result<void> Storer::finish(std::stop_token stop) {
+  TRY(chunks_.finish(stop));
+  context_.pieces.close(pack_);
+  return {};
+}
 
 Result<void> Storer::run(Job& job, std::stop_token stop) {
   return job.range ? store_range(*job.range, stop) : store_bundle(job.members, stop);
@@ -63,7 +68,7 @@ int Storer::level(model::ChunkType type) const {
   return type == model::ChunkType::bundle ? kBundleLevel : kDataLevel;
 }
 
-Result<model::Address> Storer::store_new(model::ChunkType type, const model::ChunkId& id, Bytes plain,
+Result<Storer::Stored> Storer::store_new(model::ChunkType type, const model::ChunkId& id, Bytes plain,
                                          std::stop_token stop) {
   const bool try_it =
       context_.compression.mode != Compression::Mode::off && !compress::looks_incompressible(plain);
@@ -72,26 +77,51 @@ Result<model::Address> Storer::store_new(model::ChunkType type, const model::Chu
   ++context_.counters.chunks;
   context_.counters.plain_bytes += plain.size();
   context_.counters.stored_bytes += stored.size();
-  if (context_.dry_run) return model::Address{};
-  return chunks_.put({id, type, pays ? repo::Codec::zstd : repo::Codec::raw,
-                      static_cast<std::uint32_t>(plain.size()), stored},
-                     stop);
+  if (context_.dry_run) return Stored{{}, pays};
+  const model::Address address = TRY(chunks_.put({id, type, pays ? repo::Codec::zstd : repo::Codec::raw,
+                                                  static_cast<std::uint32_t>(plain.size()), stored},
+                                                 stop));
+  return Stored{address, pays};
 }
 
-Result<model::Extent> Storer::store_data(Bytes data, std::stop_token stop) {
+// Of files that lie end to end in a chunk that was just stored.
+void Storer::remember_pieces(const model::Address& chunk, const std::vector<Bytes>& files) {
+  if (context_.dry_run) return;
+  if (chunk.pack != pack_) context_.pieces.close(std::exchange(pack_, chunk.pack));
+  std::vector<Piece> pieces;
+  bool any = false;
+  for (const Bytes& file : files) {
+    if (file.size() < kPiecedBytesMin) {
+      pieces.push_back({static_cast<std::uint32_t>(file.size()), {}});
+    } else {
+      any = true;
+      cutter_.cut(file, pieces);
+    }
+  }
+  if (any) context_.pieces.add(chunk, pieces);
+}
+
+std::optional<model::Extent> Storer::find_data(Bytes data) {
+  if (all_zero(data)) return hole(data.size());
+  const auto id = model::short_id(repo::chunk_id(repository_.chunk_id_key(), model::ChunkType::data, data));
+  const auto known = context_.known.find(id);
+  if (!known || known->length != data.size()) return std::nullopt;
+  return model::Extent{known->chunk, id, 0, data.size(), false};
+}
+
+Result<model::Extent> Storer::store_data(Bytes data, Remember remember, std::stop_token stop) {
   if (all_zero(data)) return hole(data.size());
   const model::ChunkId id = repo::chunk_id(repository_.chunk_id_key(), model::ChunkType::data, data);
-  model::Extent extent;
-  extent.id = model::short_id(id);
-  extent.length = data.size();
+  model::Extent extent{{}, model::short_id(id), 0, data.size(), false};
   if (const auto known = context_.known.find(extent.id); known && known->length == data.size()) {
     extent.chunk = known->chunk;
     return extent;
   }
-  extent.chunk = TRY(store_new(model::ChunkType::data, id, data, stop));
-  if (!context_.dry_run) {
-    context_.known.remember(extent.id, {extent.chunk, 0, static_cast<std::uint32_t>(data.size())});
-  }
+  const Stored stored = TRY(store_new(model::ChunkType::data, id, data, stop));
+  extent.chunk = stored.address;
+  if (context_.dry_run) return extent;
+  context_.known.remember(extent.id, {extent.chunk, 0, static_cast<std::uint32_t>(data.size())});
+  if (stored.compressed && remember == Remember::pieces) remember_pieces(extent.chunk, {data});
   return extent;
 }
 
@@ -119,58 +149,103 @@ void Storer::read_member(Member& member) {
   context_.counters.bytes_read += got.value();
 }
 
+// As parts of the old content and parts that are new; nothing where it is not worth it.
+std::vector<Part> Storer::divide(OldPieces& old, Bytes bytes) {
+  if (old.empty() || bytes.size() < kPiecedBytesMin) return {};
+  std::vector<Piece> pieces;
+  cutter_.cut(bytes, pieces);
+  std::vector<Part> parts = old.divide(pieces);
+  return worth_dividing(parts) ? parts : std::vector<Part>{};
+}
+
+// The member was read to the end of the bundle: finds what of it the repository has; the rest stays there.
+void Storer::take_in(Member& member, std::vector<Inside>& inside) {
+  const std::size_t begin = inside.empty() ? 0 : inside.back().offset + inside.back().length;
+  std::vector<model::Extent>& content = member.result.content;
+  const Bytes bytes = Bytes(bundle_).subspan(begin);
+  const auto find = [&](const model::ShortId& id, std::size_t length) -> std::optional<model::Extent> {
+    const auto known = member.fresh ? std::nullopt : context_.known.find(id);
+    if (!known || known->length != length) return std::nullopt;
+    return model::Extent{known->chunk, {}, known->offset, known->length, false};
+  };
+  model::ShortId id = member_id(repository_, bytes);
+  if (all_zero(bytes)) content.push_back(hole(bytes.size()));
+  if (content.empty()) {
+    if (const auto known = find(id, bytes.size())) content.push_back(*known);
+  }
+  if (!content.empty()) return bundle_.resize(begin);
+
+  OldPieces old;
+  for (const model::Extent& extent : member.before) {
+    if (!extent.hole) old.add(extent, context_.pieces.find(extent.chunk));
+  }
+  std::vector<Part> parts = divide(old, bytes);
+  const bool whole = parts.empty();
+  if (whole) parts.push_back({0, bytes.size(), false, {}});
+  // What is new moves together at the front.
+  Inside mine{&member, id, {}, static_cast<std::uint32_t>(begin), 0};
+  for (const Part& part : parts) {
+    if (part.known) {
+      content.push_back(part.where);
+      continue;
+    }
+    std::copy_n(bundle_.begin() + static_cast<std::ptrdiff_t>(begin + part.begin), part.length,
+                bundle_.begin() + static_cast<std::ptrdiff_t>(begin + mine.length));
+    mine.extents.push_back(content.size());
+    content.push_back({{}, {}, mine.length, part.length, false});
+    mine.length += static_cast<std::uint32_t>(part.length);
+  }
+  bundle_.resize(begin + mine.length);
+  if (mine.length == 0) return;
+  if (!whole) {
+    // Another name or a copy of this file, changed in the same way?
+    mine.id = member_id(repository_, Bytes(bundle_).subspan(begin));
+    if (const auto known = find(mine.id, mine.length)) {
+      for (const std::size_t i : mine.extents) {
+        content[i].chunk = known->chunk;
+        content[i].offset += known->offset;
+      }
+      return bundle_.resize(begin);
+    }
+  }
+  for (const std::size_t i : mine.extents) content[i].offset += begin;
+  inside.push_back(std::move(mine));
+}
+
 Result<void> Storer::store_bundle(std::vector<Member>& members, std::stop_token stop) {
   bundle_.clear();
-  Encoder table;
-  std::uint32_t count = 0;
-  std::uint32_t kept = 0;  // bytes of the bundle that are not known already
-  std::vector<std::pair<Member*, model::ShortId>> inside;
+  std::vector<Inside> inside;
   for (Member& member : members) {
     if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
     read_member(member);
-    FileResult& result = member.result;
-    if (result.error || result.size_bytes == 0) continue;
-    const Bytes bytes = Bytes(bundle_).subspan(kept);
-    if (all_zero(bytes)) {
-      result.content.push_back(hole(bytes.size()));
-      bundle_.resize(kept);
-      continue;
-    }
-    const model::ShortId id = member_id(repository_, bytes);
-    const auto known = member.fresh ? std::nullopt : context_.known.find(id);
-    if (known && known->length == bytes.size()) {
-      result.content.push_back({known->chunk, {}, known->offset, known->length, false});
-      bundle_.resize(kept);
-      continue;
-    }
-    result.content.push_back({{}, {}, kept, bytes.size(), false});
-    inside.emplace_back(&member, id);
-    table.raw(id);
-    table.u32(static_cast<std::uint32_t>(bytes.size()));
-    kept = static_cast<std::uint32_t>(bundle_.size());
-    ++count;
+    if (!member.result.error && member.result.size_bytes > 0) take_in(member, inside);
   }
-  if (count == 0) return {};
-  table.u32(count);
+  if (inside.empty()) return {};
+  Encoder table;
+  for (const Inside& mine : inside) {
+    table.raw(mine.id);
+    table.u32(mine.length);
+  }
+  table.u32(static_cast<std::uint32_t>(inside.size()));
   append(bundle_, table.bytes());
   const model::ChunkId id = repo::chunk_id(repository_.chunk_id_key(), model::ChunkType::bundle, bundle_);
   const auto known = context_.known.find(model::short_id(id));
-  model::Address address;
+  Stored stored;
   if (known) {
-    address = known->chunk;
+    stored.address = known->chunk;
   } else {
-    address = TRY(store_new(model::ChunkType::bundle, id, bundle_, stop));
+    stored = TRY(store_new(model::ChunkType::bundle, id, bundle_, stop));
   }
-  for (const auto& [member, member_key] : inside) {
-    model::Extent& extent = member->result.content.front();
-    extent.chunk = address;
-    if (context_.dry_run) continue;
-    context_.known.remember(member_key, {address, static_cast<std::uint32_t>(extent.offset),
-                                         static_cast<std::uint32_t>(extent.length)});
+  std::vector<Bytes> files;
+  for (const Inside& mine : inside) {
+    for (const std::size_t i : mine.extents) mine.member->result.content[i].chunk = stored.address;
+    files.push_back(Bytes(bundle_).subspan(mine.offset, mine.length));
+    if (!context_.dry_run) context_.known.remember(mine.id, {stored.address, mine.offset, mine.length});
   }
-  if (!known && !context_.dry_run) {
-    context_.known.remember(model::short_id(id), {address, 0, static_cast<std::uint32_t>(bundle_.size())});
-  }
+  if (known || context_.dry_run) return {};
+  context_.known.remember(model::short_id(id),
+                          {stored.address, 0, static_cast<std::uint32_t>(bundle_.size())});
+  if (stored.compressed) remember_pieces(stored.address, files);
   return {};
 }
 
@@ -190,62 +265,6 @@ Result<void> Storer::store_range(Range& range, std::stop_token stop) {
     range.result.changed = true;
   }
   context_.counters.bytes_read += range.result.size_bytes;
-  return {};
-}
-
-Result<void> Storer::store_by_content(Range& range, source::Content& content, std::stop_token stop) {
-  const auto runs = content.data_runs(range.from, range.to);
-  if (!runs.ok()) {
-    range.result.error = runs.error().copy();
-    return {};
-  }
-  std::uint64_t at = range.from;
-  for (const auto& [from, to] : runs.value()) {
-    append_extent(range.result.content, hole(from - at));
-    range.result.size_bytes += from - at;
-    TRY(cut_run(range, content, from, to, stop));
-    at = to;
-    if (range.result.error || range.result.changed) return {};
-  }
-  append_extent(range.result.content, hole(range.to - at));
-  range.result.size_bytes += range.to - at;
-  return {};
-}
-
-// Cuts [from, to) by content.
-Result<void> Storer::cut_run(Range& range, source::Content& content, std::uint64_t from, std::uint64_t to,
-                             std::stop_token stop) {
-  window_.resize(2 * std::size_t{limits_.size_max});
-  std::size_t begin = 0, end = 0;  // of what is in the window
-  std::uint64_t at = from;         // read so far
-  while (at < to || begin < end) {
-    if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
-    if (end - begin < limits_.size_max && at < to) {
-      std::copy(window_.begin() + static_cast<std::ptrdiff_t>(begin),
-                window_.begin() + static_cast<std::ptrdiff_t>(end), window_.begin());
-      end -= begin;
-      begin = 0;
-      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(window_.size() - end, to - at));
-      const auto got = content.read(at, MutableBytes(window_).subspan(end, want));
-      if (!got.ok()) {
-        range.result.error = got.error().copy();
-        return {};
-      }
-      end += got.value();
-      at += got.value();
-      if (got.value() < want) {  // the end of a stream; or the file became shorter
-        range.result.changed = !range.item.stream;
-        to = at;
-      }
-    }
-    const Bytes bytes = Bytes(window_).subspan(begin, end - begin);
-    const std::size_t length = bytes.empty() ? 0 : chunk::cut(context_.gear, limits_, bytes, at >= to);
-    if (length == 0) continue;
-    const model::Extent stored = TRY(store_data(bytes.first(length), stop));
-    append_extent(range.result.content, stored);
-    range.result.size_bytes += length;
-    begin += length;
-  }
   return {};
 }
 

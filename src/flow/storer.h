@@ -8,6 +8,7 @@
 #include "flow/backup.h"
 #include "flow/deduplicator.h"
 #include "flow/job.h"
+#include "flow/piece_store.h"
 
 namespace holdfast::flow {
 
@@ -23,6 +24,7 @@ struct StoreContext {
   source::Source& source;
   repo::Transaction& transaction;
   Deduplicator& known;
+  PieceStore& pieces;
   const chunk::GearTable& gear;
   Compression compression;
   bool dry_run = false;
@@ -39,19 +41,37 @@ class Storer {
   Result<void> finish(std::stop_token stop);
 
  private:
+  // Whether the pieces of what is stored are remembered, so that a changed file can be recognised by them.
+  enum class Remember : std::uint8_t { nothing, pieces };
+  // A member of the bundle in the making: where its bytes are, and which extents of its content they are.
+  struct Inside {
+    Member* member;
+    model::ShortId id;
+    std::vector<std::size_t> extents;
+    std::uint32_t offset, length;
+  };
+  struct Stored {
+    model::Address address;
+    bool compressed = false;
+  };
+
   Result<void> store_bundle(std::vector<Member>& members, std::stop_token stop);
   void read_member(Member& member);
+  void take_in(Member& member, std::vector<Inside>& inside);
+  std::vector<Part> divide(OldPieces& old, Bytes bytes);
   Result<void> store_range(Range& range, std::stop_token stop);
   Result<void> store_by_content(Range& range, source::Content& content, std::stop_token stop);
-  Result<void> cut_run(Range& range, source::Content& content, std::uint64_t from, std::uint64_t to,
-                       std::stop_token stop);
   Result<void> store_by_pages(Range& range, source::Content& content, std::stop_token stop);
   friend class PageRange;
+  friend class ContentRange;
 
-  // The data as a chunk in the repository, stored unless it is there; all zeros become a hole.
-  Result<model::Extent> store_data(Bytes data, std::stop_token stop);
-  Result<model::Address> store_new(model::ChunkType type, const model::ChunkId& id, Bytes plain,
-                                   std::stop_token stop);
+  // The data as a chunk that the repository has, or a hole if it is all zeros.
+  std::optional<model::Extent> find_data(Bytes data);
+  // The same, and stored if it is not there.
+  Result<model::Extent> store_data(Bytes data, Remember remember, std::stop_token stop);
+  Result<Stored> store_new(model::ChunkType type, const model::ChunkId& id, Bytes plain,
+                           std::stop_token stop);
+  void remember_pieces(const model::Address& chunk, const std::vector<Bytes>& files);
   int level(model::ChunkType type) const;
 
   StoreContext context_;
@@ -59,12 +79,15 @@ class Storer {
   const chunk::Limits& limits_;
   repo::ChunkWriter chunks_;
   compress::Compressor compressor_;
-  Buffer window_;  // of the file being cut
+  PieceCutter cutter_;
+  model::PackId pack_;  // in which the last chunk was put
+  Buffer window_;       // of the file being cut
   Buffer bundle_;  // contents of members, end to end
   Buffer compressed_;
 };
 
 bool all_zero(Bytes data);
+model::Extent hole(std::uint64_t length);
 // Adds to the end of a file's content, joining what continues.
 void append_extent(std::vector<model::Extent>& content, const model::Extent& extent);
 

@@ -25,14 +25,16 @@ std::string text(const model::TransactionId& id) {
   return fmt::format("{:016x}-{:08x}", id.writer, id.sequence);
 }
 
+std::string text(const model::PackId& id) { return fmt::format("{}-{:08x}", text(id.transaction), id.pack); }
+
 std::string transaction_name(const model::TransactionId& id, std::string_view what) {
   return fmt::format("{}{}/{}", kTransactionPrefix, text(id), what);
 }
 
 std::string pack_name(const model::PackId& id, std::uint32_t generation) {
   const unsigned fan_out = (id.transaction.sequence + id.pack / 2) % 256;
-  return fmt::format("{}{:02x}/{}-{:08x}.{}", is_metadata(id.pack) ? kMetadataPrefix : kDataPrefix, fan_out,
-                     text(id.transaction), id.pack, generation);
+  return fmt::format("{}{:02x}/{}.{}", is_metadata(id.pack) ? kMetadataPrefix : kDataPrefix, fan_out, text(id),
+                     generation);
 }
 
 std::string log_name(std::uint64_t number) { return fmt::format("{}{:016x}", kLogPrefix, number); }
@@ -43,6 +45,15 @@ std::optional<TransactionObject> parse_transaction_name(std::string_view name) {
   if (!parse(name.substr(2, 25), out.id)) return std::nullopt;
   out.what = name.substr(28);
   if (transaction_name(out.id, out.what) != name) return std::nullopt;
+  return out;
+}
+
+std::optional<model::PackId> parse_pack_id(std::string_view words) {
+  model::PackId out;
+  if (words.size() != 34 || !parse(words.substr(0, 25), out.transaction) || words[25] != '-' ||
+      !parse(words.substr(26), out.pack, 16) || text(out) != words) {
+    return std::nullopt;
+  }
   return out;
 }
 

@@ -19,6 +19,8 @@ inline constexpr char kMetadataPrefix[] = "m/";
 
 // "<writer>-<sequence>", as in every name that belongs to a transaction.
 std::string text(const model::TransactionId& id);
+// "<writer>-<sequence>-<pack>".
+std::string text(const model::PackId& id);
 // "t/<writer>-<sequence>/<what>"; `what` is open, man, refs or fate.
 std::string transaction_name(const model::TransactionId& id, std::string_view what);
 std::string pack_name(const model::PackId& id, std::uint32_t generation);
@@ -38,6 +40,7 @@ struct PackObject {
   std::uint32_t generation = 0;
 };
 std::optional<PackObject> parse_pack_name(std::string_view name);
+std::optional<model::PackId> parse_pack_id(std::string_view text);
 std::optional<std::uint64_t> parse_log_name(std::string_view name);
 
 }  // namespace holdfast::repo
