@@ -10,7 +10,7 @@
 namespace holdfast::flow {
 
 // Files up to this size go into bundles.
-inline constexpr std::uint64_t kBundledFileBytesMax = 64 * kKiB;
+inline constexpr std::uint64_t kBundledFileBytesMax = 128 * kKiB;
 inline constexpr std::uint64_t kBundleBytes = kMiB;
 inline constexpr std::uint64_t kBundleBytesMax = 2 * kMiB;
 inline constexpr std::size_t kBundleMembersMax = 4096;

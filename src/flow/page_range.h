@@ -27,8 +27,8 @@ class PageRange {
   void hash_pages(std::size_t first_page, Bytes block);
   Result<void> store_block(std::uint64_t from, Bytes block, std::stop_token stop);
   bool worth_patching(const std::vector<model::Extent>& old, const std::vector<bool>& changed) const;
-  Result<void> store_changed(const std::vector<model::Extent>& old, const std::vector<bool>& changed, Bytes block,
-                     std::stop_token stop);
+  Result<void> store_changed(const std::vector<model::Extent>& old, const std::vector<bool>& changed,
+                             Bytes block, std::stop_token stop);
   std::vector<model::Extent> old_extents(std::uint64_t from, std::uint64_t to);
 
   Storer& storer_;

@@ -1,5 +1,5 @@
-// Patch: the new content of a range of a changed file, of parts that stay where they are stored and parts that
-// are stored now, gathered in chunks of about 1 MiB. One thread.
+// Patch: the new content of a range of a changed file, of parts that stay where they are stored and parts
+// that are stored now, gathered in chunks of about 1 MiB. One thread.
 #pragma once
 
 #include <functional>

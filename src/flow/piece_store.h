@@ -1,5 +1,5 @@
-// PieceStore: the pieces of the chunks of files, kept locally from one run to the next: one sealed file for each
-// pack, 18 bytes a piece. A cache: what is damaged or missing is not known. Thread-safe.
+// PieceStore: the pieces of the chunks of files, kept locally from one run to the next: one sealed file
+// for each pack, 18 bytes a piece. A cache: what is damaged or missing is not known. Thread-safe.
 #pragma once
 
 #include <functional>

@@ -118,9 +118,9 @@ void OldPieces::sort() {
 
 // Where the piece lies; if in several places, best where `before` ends, so that the two make one extent.
 const model::Extent* OldPieces::find(const Piece& piece, const Part* before) const {
-  const auto [first, last] = std::equal_range(
-      places_.begin(), places_.end(), Place{piece, {}},
-      [](const Place& a, const Place& b) { return a.piece.id < b.piece.id; });
+  const auto [first, last] =
+      std::equal_range(places_.begin(), places_.end(), Place{piece, {}},
+                       [](const Place& a, const Place& b) { return a.piece.id < b.piece.id; });
   const model::Extent* found = nullptr;
   for (auto at = first; at != last; ++at) {
     if (at->piece.length != piece.length) continue;

@@ -1,6 +1,6 @@
-// Pieces: the parts of a file, about 4 KiB each and cut by content, by which a later backup recognises what of
-// a changed file it has stored before. They are remembered locally (piece_store.h), never in the repository,
-// so how they are cut is no part of the format. Pure.
+// Pieces: the parts of a file, about 4 KiB each and cut by content, by which a later backup recognises
+// what of a changed file it has stored before. They are remembered locally (piece_store.h), never in the
+// repository, so how they are cut is no part of the format. Pure.
 #pragma once
 
 #include <vector>
@@ -20,10 +20,10 @@ struct Piece {
   PieceId id{};  // a fingerprint of its bytes; all zero: not known
 };
 
-// A piece has 1 to 16 KiB. It ends after 8 bytes, as four little-endian u16 w, for which the sum of w[i] times
-// the i-th factor, plus a term, modulo 2^16, is below 2^6; before 4 KiB below 2^2 (FastCDC's normalisation).
-// Windows that don't depend on each other can be looked at many at once, unlike those of a rolling hash.
-// One thread at a time.
+// A piece has 1 to 16 KiB. It ends after 8 bytes, as four little-endian u16 w, for which the sum of w[i]
+// times the i-th factor, plus a term, modulo 2^16, is below 2^6; before 4 KiB below 2^2 (FastCDC's
+// normalisation). Windows that don't depend on each other can be looked at many at once, unlike those of a
+// rolling hash. One thread at a time.
 class PieceCutter {
  public:
   static constexpr std::size_t kLengthMin = 1 * kKiB;
@@ -70,12 +70,12 @@ class OldPieces {
   bool sorted_ = false;
 };
 
-// Whether storing only the unknown parts is worth the extents: at least half is known, and it does not scatter
-// the file over more places than a restore would like.
+// Whether storing only the unknown parts is worth the extents: at least half is known, and it does not
+// scatter the file over more places than a restore would like.
 bool worth_dividing(const std::vector<Part>& parts);
 
-// Chunks of which `content` uses less than half, as far as it knows them: what it has there had better be stored
-// anew. Sorted.
+// Chunks of which `content` uses less than half, as far as it knows them: what it has there had better be
+// stored anew. Sorted.
 std::vector<model::Address> sparse_chunks(const std::vector<model::Extent>& content);
 
 }  // namespace holdfast::flow

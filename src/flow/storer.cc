@@ -37,7 +37,7 @@ namespace {
 
 // zstd levels of Mode::automatic (docs/performance.md). Small files are mostly text, where a little more
 // effort pays.
-constexpr int kBundleLevel = 4;
+constexpr int kBundleLevel = 3;
 constexpr int kDataLevel = 3;
 
 model::ShortId member_id(const repo::Repository& repository, Bytes content) {

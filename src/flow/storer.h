@@ -82,7 +82,7 @@ class Storer {
   PieceCutter cutter_;
   model::PackId pack_;  // in which the last chunk was put
   Buffer window_;       // of the file being cut
-  Buffer bundle_;  // contents of members, end to end
+  Buffer bundle_;       // contents of members, end to end
   Buffer compressed_;
 };
 

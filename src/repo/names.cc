@@ -33,8 +33,8 @@ std::string transaction_name(const model::TransactionId& id, std::string_view wh
 
 std::string pack_name(const model::PackId& id, std::uint32_t generation) {
   const unsigned fan_out = (id.transaction.sequence + id.pack / 2) % 256;
-  return fmt::format("{}{:02x}/{}.{}", is_metadata(id.pack) ? kMetadataPrefix : kDataPrefix, fan_out, text(id),
-                     generation);
+  return fmt::format("{}{:02x}/{}.{}", is_metadata(id.pack) ? kMetadataPrefix : kDataPrefix, fan_out,
+                     text(id), generation);
 }
 
 std::string log_name(std::uint64_t number) { return fmt::format("{}{:016x}", kLogPrefix, number); }

@@ -28,7 +28,7 @@ class PackWriter {
  public:
   // Data frames after which a pack is full: about 64 MiB. Its stripes then are kFullStripes for any
   // directory.
-  static constexpr std::uint32_t kFullFrames = 1000;
+  static constexpr std::uint32_t kFullFrames = 1080;
 
   PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id);
 

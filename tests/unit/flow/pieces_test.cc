@@ -108,7 +108,8 @@ std::string reference_lengths(std::string_view data, std::uint8_t key) {
 }
 
 TEST(Pieces, EndWhereTheDefinitionSays) {
-  for (const std::size_t size : {1u, 1023u, 1024u, 1025u, 1040u, 4095u, 4096u, 4100u, 16384u, 16385u, 300'007u}) {
+  for (const std::size_t size :
+       {1u, 1023u, 1024u, 1025u, 1040u, 4095u, 4096u, 4100u, 16384u, 16385u, 300'007u}) {
     for (std::uint8_t key = 1; key < 4; ++key) {
       for (const std::string& data : {noise(size, size), prose(size, size), std::string(size, '\0')}) {
         ASSERT_EQ(lengths(pieces_of(data, key)), reference_lengths(data, key)) << size;
@@ -156,8 +157,8 @@ TEST(Patch, KeepsTheOrderAcrossChunks) {
   ASSERT_TRUE(content.ok());
   std::string words;
   for (const model::Extent& e : content.value()) {
-    words += e.hole ? fmt::format("-{} ", e.length)
-                    : fmt::format("{}:{}+{} ", e.chunk.slot, e.offset, e.length);
+    words +=
+        e.hole ? fmt::format("-{} ", e.length) : fmt::format("{}:{}+{} ", e.chunk.slot, e.offset, e.length);
   }
   EXPECT_EQ(words, "3:0+10 101:0+600000 3:50+20 101:600000+600000 102:0+4 -7 ");
   EXPECT_EQ(stored, (std::vector<std::string>{half + half, "tail"}));
@@ -275,10 +276,17 @@ TEST_F(EditedFiles, RandomEditsOnSeveralThreadsComeBackExactly) {
       if (random() % 3 != 0) continue;
       const std::size_t at = random() % bytes.size();
       switch (random() % 4) {
-        case 0: bytes.insert(at, noise(random() % 5000, random())); break;
-        case 1: bytes.erase(at, random() % 5000); break;
-        case 2: bytes.insert(at, bytes.substr(0, random() % 20'000)); break;
-        default: bytes.replace(at, std::min<std::size_t>(bytes.size() - at, 9000), std::string(9000, '\0'));
+        case 0:
+          bytes.insert(at, noise(random() % 5000, random()));
+          break;
+        case 1:
+          bytes.erase(at, random() % 5000);
+          break;
+        case 2:
+          bytes.insert(at, bytes.substr(0, random() % 20'000));
+          break;
+        default:
+          bytes.replace(at, std::min<std::size_t>(bytes.size() - at, 9000), std::string(9000, '\0'));
       }
       if (bytes.empty()) bytes = "x";
       put(path, bytes);
