@@ -7,6 +7,7 @@
 #include "cli/progress.h"
 #include "cli/snapshot_view.h"
 #include "cli/wire.h"
+#include "flow/meter.h"
 
 namespace holdfast::cli {
 
@@ -68,7 +69,8 @@ void declare(Syntax& syntax, BackupOptions& options) {
   syntax.flag("--allow-empty-source", &options.allow_empty_source,
               "go on where a path has lost all its files");
   syntax.flag("--skip-if-unchanged", &options.skip_if_unchanged, "make no snapshot where nothing changed");
-  syntax.flag("--no-scan", &options.no_scan, "don't count beforehand what there is to do");
+  syntax.flag("--no-scan", &options.no_scan,
+              "don't count in parallel what there is to do, which progress shows in a first backup");
   syntax.flag("-n,--dry-run", &options.dry_run, "only say what would be done");
 }
 
@@ -124,10 +126,13 @@ Result<int> run(Context& context, const BackupOptions& options) {
   flow::BackupSpec spec = TRY(backup_spec(context, options));
   ProgressOptions show = TRY(progress_options(context));
   show.absolute = true;
-  const auto source = TRY(open_input(options, spec));
+  Input input = TRY(open_input(options, spec));
   const Session session = TRY(open_session(context));
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
-  auto done = flow::backup(*source, *session.repository, *session.local, spec, progress, context.stop);
+  // Counting costs a second walk: not where nobody would see what comes of it.
+  if (!progress.is_shown()) input.ahead = nullptr;
+  flow::Meter meter(*input.source, progress, std::move(input.ahead));
+  auto done = flow::backup(meter, *session.repository, *session.local, spec, meter, context.stop);
   progress.finish();
   const flow::BackupReport report = TRY(std::move(done));
   const auto seconds = static_cast<std::uint64_t>((system_clock().ticks_ns() - started) / 1'000'000'000);

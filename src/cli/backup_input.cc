@@ -135,7 +135,7 @@ Result<source::Filters> filters_of(const BackupOptions& options) {
   return filters;
 }
 
-Result<std::unique_ptr<source::FileSource>> open_files(const BackupOptions& options, flow::BackupSpec& spec) {
+Result<Input> open_files(const BackupOptions& options, flow::BackupSpec& spec) {
   source::FileOptions files;
   files.roots = TRY(listed_paths(options));
   if (files.roots.empty()) {
@@ -144,9 +144,12 @@ Result<std::unique_ptr<source::FileSource>> open_files(const BackupOptions& opti
   }
   files.filters = TRY(filters_of(options));
   spec.excludes = TRY(pattern_texts(options.patterns));
+  Input input;
+  if (!options.no_scan) input.ahead = TRY(source::FileSource::make(files));
   auto source = TRY(source::FileSource::make(std::move(files)));
   for (const source::Root& root : source->roots()) spec.paths.push_back("/" + root.path);
-  return source;
+  input.source = std::move(source);
+  return input;
 }
 
 Result<std::unique_ptr<source::StreamSource>> open_stream(const BackupOptions& options,
@@ -162,17 +165,14 @@ Result<std::unique_ptr<source::StreamSource>> open_stream(const BackupOptions& o
 
 }  // namespace
 
-Result<std::unique_ptr<source::Source>> open_input(const BackupOptions& options, flow::BackupSpec& spec) {
+Result<Input> open_input(const BackupOptions& options, flow::BackupSpec& spec) {
   if (options.from_stdin && options.from_command) {
     return Error(Errc::usage, "--stdin and --stdin-from-command exclude each other");
   }
-  std::unique_ptr<source::Source> source;
-  if (options.from_stdin || options.from_command) {
-    source = TRY(open_stream(options, spec));
-  } else {
-    source = TRY(open_files(options, spec));
-  }
-  return source;
+  if (!options.from_stdin && !options.from_command) return open_files(options, spec);
+  Input input;
+  input.source = TRY(open_stream(options, spec));
+  return input;
 }
 
 }  // namespace holdfast::cli

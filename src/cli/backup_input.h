@@ -13,8 +13,12 @@ namespace holdfast::cli {
 // each other.
 Result<flow::BackupSpec> backup_spec(const Context& context, const BackupOptions& options);
 
+struct Input {
+  std::unique_ptr<source::Source> source;
+  std::unique_ptr<source::Source> ahead;  // gives the same, to be counted; null for streams
+};
 // Opens it, and completes `spec` by the paths and patterns.
-Result<std::unique_ptr<source::Source>> open_input(const BackupOptions& options, flow::BackupSpec& spec);
+Result<Input> open_input(const BackupOptions& options, flow::BackupSpec& spec);
 
 // "2026-08-01 12:34:56", "2026-08-01T12:34:56", "2026-08-01"; in the zone of this process.
 Result<model::Time> parse_time(const std::string& text);

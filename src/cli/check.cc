@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/backup_input.h"
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/progress.h"
@@ -13,12 +14,21 @@ void declare(Syntax& syntax, CheckOptions& options) {
   syntax.flag("--quick", &options.quick, "only commits, manifests and the log, and that packs are there");
   syntax.flag("--read-data", &options.read_data, "read and verify every byte");
   syntax.option("--read-data-subset", "PART", &options.read_data_subset,
-                "read and verify a part: 5% of the packs, or the third of seven parts as 3/7");
+                "read and verify a part: 5% of the packs, packs of 10G in all, or the third of seven parts "
+                "as 3/7");
   syntax.flag("--without-key", &options.without_key,
               "verify what can be without a password: every pack against its own table");
 }
 
 namespace {
+
+Result<flow::CheckPart> part_of(const std::string& text) {
+  if (text.empty() || text.find_first_of("%/") != text.npos) return flow::parse_check_part(text);
+  flow::CheckPart part;
+  part.bytes = TRY(parse_size(text));
+  if (part.bytes == 0) return Error(Errc::usage, "that is no part of the repository");
+  return part;
+}
 
 Result<flow::CheckSpec> spec_of(const CheckOptions& options) {
   const int given = int{options.quick} + int{options.read_data} + int{!options.read_data_subset.empty()};
@@ -27,7 +37,7 @@ Result<flow::CheckSpec> spec_of(const CheckOptions& options) {
   if (options.quick) spec.level = flow::CheckLevel::quick;
   if (options.read_data || !options.read_data_subset.empty()) spec.level = flow::CheckLevel::full;
   if (!options.read_data_subset.empty()) {
-    spec.part = TRY_AS(flow::parse_check_part(options.read_data_subset), "--read-data-subset");
+    spec.part = TRY_AS(part_of(options.read_data_subset), "--read-data-subset");
   }
   return spec;
 }
@@ -36,7 +46,7 @@ Result<flow::CheckReport> perform(Context& context, const CheckOptions& options,
                                   Progress& progress) {
   if (options.without_key) {
     const std::string location = TRY(location_of(choice_of(context.global), context.environment));
-    const auto storage = TRY(open_storage(location, storage::IfMissing::fail));
+    const auto storage = TRY(open_storage(context.global, location, storage::IfMissing::fail));
     return flow::scrub(*storage, system_random(), spec, progress, context.stop);
   }
   const Session session = TRY(open_session(context));
@@ -70,6 +80,7 @@ std::string summary_json(const flow::CheckReport& report) {
       .add("bytes_read", report.bytes_read)
       .add("entries", report.entries);
   object.add("leftovers", report.leftovers).add("leftover_bytes", report.leftover_bytes);
+  object.add("suggest_repair_index", false).add("suggest_prune", report.leftovers > 0);
   return object.raw("findings", json_array(findings)).text();
 }
 

@@ -18,6 +18,9 @@ void declare(Syntax& syntax, GlobalOptions& options) {
                 "a shell command that prints the password");
   syntax.option("--cache-dir", "DIR", &options.cache_dir, "where caches are kept");
   syntax.flag("--no-cache", &options.no_cache, "use and keep no cache");
+  syntax.option("--limit-upload", "RATE", &options.limit_upload,
+                "write no faster to the repository: KiB a second, or with a unit as 10M; 0: no limit");
+  syntax.option("--limit-download", "RATE", &options.limit_download, "the same for reading from it");
   syntax.flag("--json", &options.json, "write JSON");
   syntax.flag("-q,--quiet", &options.quiet, "no progress and no summary");
   syntax.flag("-v,--verbose", &options.verbose, "tell more; twice: still more");

@@ -50,8 +50,12 @@ Result<int> run(Context& context, const CopyOptions& options) {
   auto picked = TRY(list.pick_all(options.ids, filter_of(options.filter)));
   std::reverse(picked.begin(), picked.end());  // oldest first, as they came to be
   if (options.dry_run) {
-    for (const repo::Snapshot* snapshot : picked) context.out.line("would copy " + snapshot_line(*snapshot));
-    return 0;
+    for (const repo::Snapshot* snapshot : picked) {
+      JsonObject object;
+      object.add("message_type", "would_copy").add("source_snapshot", snapshot->id);
+      context.out.line(context.global.json ? object.text() : "would copy " + snapshot_line(*snapshot));
+    }
+    return warn_unreadable(context, list.history());
   }
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
   const flow::CopyReport report =

@@ -20,14 +20,17 @@ void append_path(std::string& to, std::string_view path) {
   to += printable(path);
 }
 
-void append_long(std::string& to, const model::Entry& entry) {
+void append_entry(std::string& to, const model::Entry& entry, EntryStyle style) {
+  if (!style.long_format && !style.human_readable) return append_path(to, entry.path);
   const model::Attributes& attributes = entry.attributes;
   const std::string user =
       attributes.user.empty() ? std::to_string(attributes.uid) : printable(attributes.user);
   const std::string group =
       attributes.group.empty() ? std::to_string(attributes.gid) : printable(attributes.group);
+  const std::string size =
+      style.human_readable ? size_text(entry.size_bytes) : std::to_string(entry.size_bytes);
   fmt::format_to(std::back_inserter(to), "{} {:>8} {:>8} {:>12} {} ", mode_text(attributes), user, group,
-                 entry.size_bytes, time_text(entry.mtime));
+                 size, time_text(entry.mtime));
   append_path(to, entry.path);
   if (attributes.type == model::FileType::symlink) to += " -> " + printable(entry.target);
 }

@@ -20,6 +20,8 @@ void declare(Syntax& syntax, FindOptions& options) {
   syntax.option("-N,--newest", "TIME", &options.newest, "only what was modified at this time or before");
   syntax.option("--type", "TYPE", &options.type, "only these").choices = {"file", "dir", "symlink"};
   syntax.flag("-l,--long", &options.long_format, "with mode, owner, size and time");
+  syntax.flag("--human-readable", &options.human_readable, "the same, sizes as 1.5 MiB");
+  syntax.flag("-R,--reverse", &options.reverse, "the oldest snapshot first");
 }
 
 namespace {
@@ -43,7 +45,8 @@ Result<int> run(Context& context, const FindOptions& options) {
   const flow::FindSpec spec = TRY(spec_of(options));
   const Session session = TRY(open_session(context));
   const flow::SnapshotList list = TRY(flow::SnapshotList::read(*session.repository, context.stop));
-  const auto picked = TRY(list.pick_all(options.snapshots, filter_of(options.filter)));
+  auto picked = TRY(list.pick_all(options.snapshots, filter_of(options.filter)));
+  if (options.reverse) std::reverse(picked.begin(), picked.end());
   repo::ChunkReader chunks(*session.repository, list.history().log);
   std::vector<std::string> objects;
   for (const repo::Snapshot* snapshot : picked) {
@@ -54,7 +57,7 @@ Result<int> run(Context& context, const FindOptions& options) {
         matches.push_back(entry_json(entry).text());
         return;
       }
-      options.long_format ? append_long(lines, entry) : append_path(lines, entry.path);
+      append_entry(lines, entry, {options.long_format, options.human_readable});
       lines += '\n';
     };
     const std::uint64_t found = TRY(flow::find(chunks, snapshot->commit, spec, on_match, context.stop));

@@ -14,6 +14,8 @@ void declare(Syntax& syntax, KeyOptions& options) {
   syntax.argument("ID", &options.id, "for remove: the key, or the beginning of its id");
   syntax.option("--new-password-file", "FILE", &options.new_password_file, "a file with the new password");
   syntax.option("--label", "TEXT", &options.label, "what the new key is called; default: user@host");
+  syntax.option("--user", "USER", &options.user, "the user in that name");
+  syntax.option("--host", "HOST", &options.host, "the machine in that name");
   syntax.flag("-n,--dry-run", &options.dry_run, "only say what would be done");
 }
 
@@ -29,8 +31,12 @@ Result<int> list(Context& context, const repo::Repository& repository) {
   std::vector<std::string> objects;
   Table table({" ID", "Label", "Created"});
   for (const Key& key : keys) {
+    const std::size_t at = key.slot.label.find('@');
     JsonObject object;
     object.add("current", key.current).add("id", id_of(key)).add("label", key.slot.label);
+    if (at != std::string::npos) {
+      object.add("userName", key.slot.label.substr(0, at)).add("hostName", key.slot.label.substr(at + 1));
+    }
     object.add("created", time_text(key.slot.created));
     objects.push_back(object.text());
     table.row({(key.current ? "*" : " ") + id_of(key).substr(0, 8), printable(key.slot.label),
@@ -48,19 +54,29 @@ Result<Password> new_password(const Context& context, const KeyOptions& options)
   return read_password(sources, context.environment, context.stop);
 }
 
-void tell(Context& context, const char* type, const std::string& text, const std::string& id) {
+// `id` is empty for one that a dry run did not make.
+void tell(Context& context, const char* type, bool dry_run, const std::string& text, const std::string& id) {
   if (context.global.json) {
-    context.out.line(JsonObject().add("message_type", type).add("id", id).text());
+    JsonObject object;
+    object.add("message_type", type);
+    if (!id.empty()) object.add("id", id);
+    if (dry_run) object.add("dry_run", true);
+    context.out.line(object.text());
   } else if (!context.global.quiet) {
-    context.out.line(fmt::format("{} {}", text, id.substr(0, 8)));
+    context.out.line(fmt::format("{}{}{}", text, id.empty() ? "" : " ", id.substr(0, 8)));
   }
+}
+
+std::string label_of(const Context& context, const KeyOptions& options) {
+  if (!options.label.empty()) return options.label;
+  return (options.user.empty() ? user_name() : options.user) + "@" +
+         (options.host.empty() ? host_name(context.environment) : options.host);
 }
 
 Result<std::string> add(Context& context, const repo::Repository& repository, const KeyOptions& options) {
   const Password password = TRY(new_password(context, options));
-  if (options.dry_run) return std::string("(dry run)");
-  const std::string label =
-      options.label.empty() ? user_name() + "@" + host_name(context.environment) : options.label;
+  if (options.dry_run) return std::string();
+  const std::string label = label_of(context, options);
   const std::string name = TRY(repository.add_key(password.bytes(), label, {}, context.stop));
   return name.substr(std::string_view(repo::kKeyPrefix).size());
 }
@@ -80,7 +96,8 @@ Result<int> remove(Context& context, const repo::Repository& repository, const K
         .hint("open the repository with another password first");
   }
   if (!options.dry_run) TRY(repository.remove_key(found.front()->name, context.stop));
-  tell(context, "key_removed", options.dry_run ? "would remove key" : "removed key", id_of(*found.front()));
+  tell(context, "key_removed", options.dry_run, options.dry_run ? "would remove key" : "removed key",
+       id_of(*found.front()));
   return 0;
 }
 
@@ -89,19 +106,20 @@ Result<int> change_password(Context& context, const Session& session, const KeyO
   const repo::Repository& repository = *session.repository;
   const Password password = TRY(new_password(context, options));
   const std::vector<Key> keys = TRY(repository.keys(context.stop));
-  std::string label = options.label;
+  std::string label =
+      options.user.empty() && options.host.empty() ? options.label : label_of(context, options);
   for (const Key& key : keys) {
     if (key.current && label.empty()) label = key.slot.label;
   }
   if (options.dry_run) {
-    tell(context, "key_changed", "would replace key", repository.key_name().substr(5));
+    tell(context, "key_changed", true, "would replace key", repository.key_name().substr(5));
     return 0;
   }
   const std::string name = TRY(repository.add_key(password.bytes(), label, {}, context.stop));
   const auto with_new =
       TRY(repo::Repository::open(doors_of(*session.storage), password.bytes(), context.stop));
   TRY(with_new->remove_key(repository.key_name(), context.stop));
-  tell(context, "key_changed", "changed the password; the new key is", name.substr(5));
+  tell(context, "key_changed", false, "changed the password; the new key is", name.substr(5));
   return 0;
 }
 
@@ -113,7 +131,7 @@ Result<int> run(Context& context, const KeyOptions& options) {
   if (options.action == "remove") return remove(context, *session.repository, options);
   if (options.action == "passwd") return change_password(context, session, options);
   const std::string id = TRY(add(context, *session.repository, options));
-  tell(context, "key_added", options.dry_run ? "would add a key" : "added key", id);
+  tell(context, "key_added", options.dry_run, options.dry_run ? "would add a key" : "added key", id);
   return 0;
 }
 

@@ -16,6 +16,7 @@ void declare(Syntax& syntax, LsOptions& options) {
   syntax.argument("DIR", &options.paths, "only these directories and what lies right in them");
   declare_filter(syntax, options.filter);
   syntax.flag("-l,--long", &options.long_format, "with mode, owner, size and time");
+  syntax.flag("--human-readable", &options.human_readable, "the same, sizes as 1.5 MiB");
   syntax.flag("--recursive", &options.recursive, "all that is below a DIR, too");
 }
 
@@ -46,7 +47,7 @@ struct Selection {
 };
 
 Result<std::uint64_t> list(Context& context, const repo::Repository& repository, const repo::History& history,
-                           const repo::Snapshot& snapshot, const Selection& selection, bool long_format) {
+                           const repo::Snapshot& snapshot, const Selection& selection, EntryStyle style) {
   repo::ChunkReader chunks(repository, history.log);
   std::uint64_t listed = 0;
   std::string line;
@@ -61,10 +62,8 @@ Result<std::uint64_t> list(Context& context, const repo::Repository& repository,
       line.clear();
       if (context.global.json) {
         line = entry_json(*entry).add("message_type", "node").add("struct_type", "node").text();
-      } else if (long_format) {
-        append_long(line, *entry);
       } else {
-        append_path(line, entry->path);
+        append_entry(line, *entry, style);
       }
       line += '\n';
       context.out.write(line);
@@ -102,8 +101,8 @@ Result<int> run(Context& context, const LsOptions& options) {
   }
   if (selections.empty()) selections.push_back({picked.sub_path, true});
   for (const Selection& selection : selections) {
-    const std::uint64_t listed =
-        TRY(list(context, *session.repository, history, *picked.snapshot, selection, options.long_format));
+    const std::uint64_t listed = TRY(list(context, *session.repository, history, *picked.snapshot, selection,
+                                          {options.long_format, options.human_readable}));
     if (listed == 0 && !selection.path.empty()) {
       return Error(Errc::not_found,
                    fmt::format("snapshot {} has no /{}", flow::short_id(*picked.snapshot), selection.path));

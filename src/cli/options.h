@@ -18,6 +18,7 @@ struct GlobalOptions {
   std::string password_command;
   std::string cache_dir;
   bool no_cache = false;
+  std::string limit_upload, limit_download;
   bool json = false;
   bool quiet = false;
   int verbose = 0;
@@ -74,6 +75,7 @@ struct LsOptions {
   std::string snapshot;
   Words paths;
   bool long_format = false;
+  bool human_readable = false;
   bool recursive = false;
 };
 
@@ -83,6 +85,8 @@ struct FindOptions {
   Words snapshots;
   bool ignore_case = false;
   bool long_format = false;
+  bool human_readable = false;
+  bool reverse = false;
   std::string newest, oldest;
   std::string type;
 };
@@ -167,6 +171,7 @@ struct KeyOptions {
   std::string id;
   std::string new_password_file;
   std::string label;
+  std::string user, host;
   bool dry_run = false;
 };
 

@@ -99,11 +99,16 @@ std::optional<std::uint64_t> Progress::remaining_seconds() const {
   return static_cast<std::uint64_t>(elapsed * (static_cast<double>(last_.bytes_total) - done) / done);
 }
 
+// The total is what there was last time, or when it was counted: more may have come.
+double Progress::share_done() const {
+  if (last_.bytes_total == 0) return 0;
+  return std::min(1.0, static_cast<double>(last_.bytes_done) / static_cast<double>(last_.bytes_total));
+}
+
 std::string Progress::status_line() const {
   std::string line = fmt::format("[{}] ", duration_text(elapsed_seconds()));
   if (last_.bytes_total != 0) {
-    line += fmt::format("{:.1f}%  ",
-                        100 * static_cast<double>(last_.bytes_done) / static_cast<double>(last_.bytes_total));
+    line += fmt::format("{:.1f}%  ", 100 * share_done());
   }
   line += fmt::format("{}, {}", counted(last_.files_done, "file"), size_text(last_.bytes_done));
   if (last_.bytes_total != 0) line += fmt::format(" of {}", size_text(last_.bytes_total));
@@ -117,8 +122,7 @@ std::string Progress::status_json() const {
   JsonObject object;
   object.add("message_type", "status").add("seconds_elapsed", elapsed_seconds());
   if (const auto left = remaining_seconds()) object.add("seconds_remaining", *left);
-  const double whole = static_cast<double>(last_.bytes_total);
-  object.add("percent_done", last_.bytes_total == 0 ? 0.0 : static_cast<double>(last_.bytes_done) / whole);
+  object.add("percent_done", share_done());
   if (last_.files_total != 0) object.add("total_files", last_.files_total);
   object.add("files_done", last_.files_done);
   if (last_.bytes_total != 0) object.add("total_bytes", last_.bytes_total);

@@ -39,6 +39,8 @@ class Progress final : public flow::Observer {
   // Takes the redrawn line away: what is printed next stands alone.
   void finish();
   std::uint64_t problems() const { return problems_; }
+  // Without being asked for by a signal.
+  bool is_shown() const { return interval_ns_ != 0; }
 
  private:
   void show();
@@ -46,6 +48,7 @@ class Progress final : public flow::Observer {
   std::string status_line() const;
   std::string status_json() const;
   std::uint64_t elapsed_seconds() const;
+  double share_done() const;
   std::optional<std::uint64_t> remaining_seconds() const;
   void erase();
 

@@ -24,6 +24,7 @@ JsonObject json_of(const flow::Stats& stats, bool raw) {
     const double stored = static_cast<double>(std::max<std::uint64_t>(stats.bytes, 1));
     const double plain = static_cast<double>(std::max<std::uint64_t>(stats.plain_bytes, 1));
     object.add("total_uncompressed_size", stats.plain_bytes).add("compression_ratio", plain / stored);
+    object.add("compression_progress", 100.0);  // restic's: how much has a form that may be compressed
     object.add("compression_space_saving", 100 * (1 - stored / plain)).add("total_blob_count", stats.blobs);
   } else {
     object.add("total_file_count", stats.files);

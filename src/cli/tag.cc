@@ -45,12 +45,20 @@ Result<int> run(Context& context, const TagOptions& options) {
   if (!options.set.empty()) spec.set = all_tags(options.set);
   spec.dry_run = options.dry_run;
   const Session session = TRY(open_session(context));
-  const std::uint64_t changed = TRY(flow::tag(*session.repository, spec, context.stop));
+  const std::vector<std::string> changed = TRY(flow::tag(*session.repository, spec, context.stop));
   if (context.global.json) {
-    context.out.line(JsonObject().add("message_type", "summary").add("changed_snapshots", changed).text());
+    for (const std::string& id : changed) {  // unlike restic's, a snapshot keeps its id
+      JsonObject object;
+      object.add("message_type", "changed").add("old_snapshot_id", id).add("new_snapshot_id", id);
+      context.out.line(object.text());
+    }
+    JsonObject summary;
+    summary.add("message_type", "summary").add("changed_snapshots", changed.size());
+    if (options.dry_run) summary.add("dry_run", true);
+    context.out.line(summary.text());
   } else if (!context.global.quiet) {
     const char* what = options.dry_run ? "would change the tags of" : "changed the tags of";
-    context.out.line(fmt::format("{} {}", what, counted(changed, "snapshot")));
+    context.out.line(fmt::format("{} {}", what, counted(changed.size(), "snapshot")));
   }
   return 0;
 }

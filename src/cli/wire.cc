@@ -9,7 +9,10 @@
 #include <array>
 #include <cerrno>
 
+#include "cli/backup_input.h"
 #include "storage/posix_disk.h"
+#include "storage/retry.h"
+#include "storage/throttle.h"
 
 namespace holdfast::cli {
 
@@ -61,8 +64,34 @@ Result<std::string> location_of(const RepositoryChoice& choice, const Environmen
       .hint(fmt::format("use {} or {}REPOSITORY", from ? "--from-repo" : "--repo", choice.variable_prefix));
 }
 
-Result<std::unique_ptr<storage::Storage>> open_storage(const std::string& location,
+Result<std::uint64_t> parse_rate(const std::string& text) {
+  const bool has_unit = text.empty() || text.find_first_not_of("0123456789.") != text.npos;
+  return parse_size(has_unit ? text : text + "K");
+}
+
+namespace {
+
+// Of a store on a local path only network file systems fail so that trying again helps. Not for long: an
+// operator who sits before it wants to be told.
+constexpr storage::RetryPolicy kLocalRetry = {.budget_ns = 60'000'000'000};
+
+Result<storage::Rates> rates_of(const GlobalOptions& global) {
+  storage::Rates rates;
+  if (!global.limit_upload.empty()) {
+    rates.upload_bytes_per_second = TRY_AS(parse_rate(global.limit_upload), "--limit-upload");
+  }
+  if (!global.limit_download.empty()) {
+    rates.download_bytes_per_second = TRY_AS(parse_rate(global.limit_download), "--limit-download");
+  }
+  return rates;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<storage::Storage>> open_storage(const GlobalOptions& global,
+                                                       const std::string& location,
                                                        storage::IfMissing if_missing) {
+  const storage::Rates rates = TRY(rates_of(global));
   const std::string_view scheme = scheme_of(location);
   if (!scheme.empty() && scheme != "local") {
     return Error(Errc::unsupported, fmt::format("{}: the scheme '{}' is not supported yet", location, scheme))
@@ -75,7 +104,11 @@ Result<std::unique_ptr<storage::Storage>> open_storage(const std::string& locati
     return Error(Errc::no_repository, fmt::format("there is no repository in {}", path))
         .hint("`holdfast init` makes one; or correct --repo / HOLDFAST_REPOSITORY");
   }
-  return opened;
+  auto store = TRY(std::move(opened));
+  if (rates.upload_bytes_per_second != 0 || rates.download_bytes_per_second != 0) {
+    store = storage::throttled(std::move(store), rates, system_clock());
+  }
+  return storage::retrying(std::move(store), kLocalRetry, system_clock(), system_random());
 }
 
 Result<Password> password_of(const Context& context, const RepositoryChoice& choice,
@@ -92,7 +125,7 @@ Result<Password> password_of(const Context& context, const RepositoryChoice& cho
 Result<Session> open_session(const Context& context, const RepositoryChoice& choice) {
   const std::string location = TRY(location_of(choice, context.environment));
   Session session;
-  session.storage = TRY(open_storage(location, storage::IfMissing::fail));
+  session.storage = TRY(open_storage(context.global, location, storage::IfMissing::fail));
   // Before the password is asked for: nobody should type one for a place that is empty.
   const auto config = session.storage->stat(repo::kConfigName, context.stop);
   if (!config.ok() && config.error().kind() == Errc::not_found) {

@@ -32,9 +32,13 @@ RepositoryChoice choice_of(const GlobalOptions& options);
 
 // Flag before environment. Errc::usage where no repository is named.
 Result<std::string> location_of(const RepositoryChoice& choice, const Environment& environment);
-// Errc::unsupported for a scheme that is not built in.
-Result<std::unique_ptr<storage::Storage>> open_storage(const std::string& location,
+// Under the limits of `global`, trying again what may pass by itself. Errc::unsupported for a scheme that is
+// not built in; usage.
+Result<std::unique_ptr<storage::Storage>> open_storage(const GlobalOptions& global,
+                                                       const std::string& location,
                                                        storage::IfMissing if_missing);
+// "512" is KiB a second; "10M", "1.5GiB" bytes a second. 0: no limit.
+Result<std::uint64_t> parse_rate(const std::string& text);
 
 Result<Session> open_session(const Context& context, const RepositoryChoice& choice);
 inline Result<Session> open_session(const Context& context) {

@@ -164,6 +164,7 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
   changes_ = true;
   const auto completed = context_.source.complete(item);
   if (!completed.ok()) fail(item.entry.path, "scan", completed.error());
+  if (!make_fit(item.entry)) return {};
   item.entry.content.clear();
   item.entry.link_group = 0;
   if (regular && item.links > 1) {
@@ -179,6 +180,14 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
   if (item.stream) return queue_large(item, std::move(pending), nullptr);
   if (!regular || item.entry.size_bytes == 0) return enqueue(std::move(pending));
   return queue_large(item, std::move(pending), pending.known ? &previous : nullptr);
+}
+
+// False where the entry has to be left out, since no leaf of a tree can hold it.
+bool Archive::make_fit(model::Entry& entry) {
+  if (model::fits_leaf(entry)) return true;
+  fail(entry.path, "scan", Error(Errc::unsupported, "its path or its extended attributes are too large"));
+  entry.attributes.xattrs.clear();
+  return model::fits_leaf(entry);
 }
 
 // A bundle ends after a file whose name and size say so, so that equal directories make equal bundles

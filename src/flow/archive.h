@@ -59,6 +59,7 @@ class Archive {
   Result<void> take(source::Item& item, std::stop_token stop);
   repo::LocalEntry* match(const std::string& path);
   bool unchanged(const repo::LocalEntry& old, const source::Item& item) const;
+  bool make_fit(model::Entry& entry);
   bool lies_in_sparse_bundle(const model::Entry& entry) const;
   Result<void> queue_small(source::Item& item, Pending pending, bool fresh,
                            std::vector<model::Extent> before);

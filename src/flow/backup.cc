@@ -90,8 +90,9 @@ void remember(const Archive& archive, const Previous& previous, const repo::Tree
     if (::link(file.c_str(), (file + ".full").c_str()) != 0) return;
   }
   if (snapshot.commit.mode != model::BackupMode::incremental) return;
+  std::sort(summary.pages.begin(), summary.pages.end());  // a file each: there may be many
   for (const auto& page : previous.summary().pages) {
-    const bool kept = std::find(summary.pages.begin(), summary.pages.end(), page) != summary.pages.end();
+    const bool kept = std::binary_search(summary.pages.begin(), summary.pages.end(), page);
     if (!kept) PageFile::remove(local, page.first, page.second);
   }
 }

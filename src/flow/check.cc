@@ -17,9 +17,9 @@ unsigned worker_count(const CheckSpec& spec) {
 
 void choose_packs(std::vector<PackPlan>& packs, const CheckSpec& spec, Random& random) {
   if (spec.level != CheckLevel::full) return;
-  std::vector<std::string> names;
-  for (const PackPlan& plan : packs) names.push_back(repo::pack_name(plan.object.id, 0));
-  const std::vector<bool> chosen = PartChooser(spec.part, random).choose(names);
+  std::vector<PartChooser::Pack> all;
+  for (const PackPlan& plan : packs) all.push_back({repo::pack_name(plan.object.id, 0), plan.object_bytes});
+  const std::vector<bool> chosen = PartChooser(spec.part, random).choose(all);
   for (std::size_t i = 0; i < packs.size(); ++i) packs[i].read = chosen[i];
 }
 
@@ -100,17 +100,17 @@ Result<CheckReport> scrub(storage::Storage& storage, Random& random, const Check
   const Buffer object = TRY_AS(storage.get(repo::kConfigName, {}, stop), "reading the repository's config");
   const repo::Config config = TRY(repo::decode_config(object));
   std::vector<repo::PackObject> packs;
-  std::vector<std::string> names;
+  std::vector<PartChooser::Pack> all;
   const auto visit = [&](const storage::ObjectInfo& info) -> Result<void> {
     if (const auto pack = repo::parse_pack_name(info.name)) {
       packs.push_back(*pack);
-      names.push_back(info.name);
+      all.push_back({info.name, info.size_bytes});
     }
     return {};
   };
   TRY(storage.list(repo::kDataPrefix, visit, stop));
   TRY(storage.list(repo::kMetadataPrefix, visit, stop));
-  const std::vector<bool> chosen = PartChooser(spec.part, random).choose(names);
+  const std::vector<bool> chosen = PartChooser(spec.part, random).choose(all);
   CheckReport report;
   report.packs = packs.size();
   CheckFindings findings(observer);
@@ -123,7 +123,7 @@ Result<CheckReport> scrub(storage::Storage& storage, Random& random, const Check
     const std::lock_guard lock(mutex);
     ++progress.files_done;
     progress.bytes_done = report.bytes_read;
-    observer.progress(progress, names[i]);
+    observer.progress(progress, all[i].name);
     return {};
   };
   TRY(for_each_of(packs.size(), worker_count(spec), task, stop));

@@ -22,11 +22,12 @@ enum class CheckLevel : std::uint8_t {
 
 // Which packs to read all of; the others only as by CheckLevel::structure.
 struct CheckPart {
-  double percent = 100;    // of the packs, chosen at random …
-  std::uint32_t part = 0;  // … or, if not 0, part 1 … parts of a division by name
+  double percent = 100;     // of the packs, chosen at random …
+  std::uint64_t bytes = 0;  // … or, if not 0, as many at random as come to that size
+  std::uint32_t part = 0;   // … or, if not 0, part 1 … parts of a division by name
   std::uint32_t parts = 0;
 };
-// "5%", "2.5%" or "3/7".
+// "5%", "2.5%" or "3/7". (The words for a size are the command line's.)
 Result<CheckPart> parse_check_part(std::string_view text);
 
 enum class Severity : std::uint8_t {

@@ -134,29 +134,32 @@ Result<CheckPart> parse_check_part(std::string_view text) {
       .hint("write a percentage like 5%, or one part of several like 2/7");
 }
 
-std::vector<bool> PartChooser::choose(const std::vector<std::string>& names) {
-  std::vector<bool> chosen(names.size(), part_.parts == 0 && part_.percent >= 100);
+std::vector<bool> PartChooser::choose(const std::vector<Pack>& packs) {
+  const bool all = part_.parts == 0 && part_.bytes == 0 && part_.percent >= 100;
+  std::vector<bool> chosen(packs.size(), all);
+  if (all) return chosen;
   if (part_.parts != 0) {
     // By a hash of the name: the same pack is always in the same part, so that t runs of n/t see everything.
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      const Hash hash = crypto::hash(as_bytes(names[i]));
+    for (std::size_t i = 0; i < packs.size(); ++i) {
+      const Hash hash = crypto::hash(as_bytes(packs[i].name));
       std::uint32_t word = 0;
       std::memcpy(&word, hash.data(), sizeof word);
       chosen[i] = word % part_.parts == part_.part - 1;
     }
     return chosen;
   }
-  if (part_.percent >= 100 || names.empty()) return chosen;
-  std::vector<std::size_t> order(names.size());
+  std::vector<std::size_t> order(packs.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   const auto wanted =
-      static_cast<std::size_t>(std::ceil(static_cast<double>(names.size()) * part_.percent / 100));
-  for (std::size_t i = 0; i < std::min(wanted, order.size()); ++i) {
+      static_cast<std::size_t>(std::ceil(static_cast<double>(packs.size()) * part_.percent / 100));
+  std::uint64_t taken = 0;
+  for (std::size_t i = 0; i < order.size() && (part_.bytes != 0 ? taken < part_.bytes : i < wanted); ++i) {
     const auto bytes = random_.array<8>();
     std::uint64_t word = 0;
     std::memcpy(&word, bytes.data(), sizeof word);
     std::swap(order[i], order[i + word % (order.size() - i)]);
     chosen[order[i]] = true;
+    taken += packs[order[i]].bytes;
   }
   return chosen;
 }

@@ -54,8 +54,12 @@ Severity severity_of(Errc kind);
 class PartChooser {
  public:
   PartChooser(const CheckPart& part, Random& random) : part_(part), random_(random) {}
-  // Of `names`, in order: whether each is chosen. At least one is, if there is any.
-  std::vector<bool> choose(const std::vector<std::string>& names);
+  struct Pack {
+    std::string name;
+    std::uint64_t bytes = 0;
+  };
+  // Of `packs`, in order: whether each is chosen. At least one is, if there is any.
+  std::vector<bool> choose(const std::vector<Pack>& packs);
 
  private:
   CheckPart part_;

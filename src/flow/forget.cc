@@ -82,14 +82,20 @@ std::vector<std::string> retagged(std::vector<std::string> tags, const TagSpec& 
   return tags;
 }
 
-Result<bool> tag_once(const repo::Repository& repository, const model::TransactionId& id, const TagSpec& spec,
-                      std::stop_token stop) {
-  const repo::History history = TRY(repository.history(stop));
-  const repo::Snapshot* snapshot = history.find(id);
-  if (snapshot == nullptr || snapshot->forgotten) return false;
-  const std::vector<std::string> tags = retagged(snapshot->tags, spec);
-  if (tags == snapshot->tags) return false;
-  if (!spec.dry_run) TRY(append(repository, history, repo::Tag{id, tags}, stop));
+// On the view of `log`, which goes along.
+Result<bool> tag_once(const repo::Repository& repository, const repo::Snapshot& snapshot, const TagSpec& spec,
+                      repo::LogState& log, std::stop_token stop) {
+  const model::TransactionId id = snapshot.commit.transaction;
+  if (log.forgotten.contains(id) || log.retired(id)) return false;
+  const auto known = log.tags.find(id);
+  const std::vector<std::string>& before = known == log.tags.end() ? snapshot.commit.tags : known->second;
+  const std::vector<std::string> tags = retagged(before, spec);
+  if (tags == before) return false;
+  if (spec.dry_run) return true;
+  auto appended =
+      repository.log().append(log, repo::Tag{id, tags}, repository.now(), repository.random(), stop);
+  if (!appended.ok() && appended.error().kind() == Errc::conflict) TRY(repository.log().follow(log, stop));
+  TRY(std::move(appended));
   return true;
 }
 
@@ -100,14 +106,15 @@ Result<ForgetPlan> forget(const repo::Repository& repository, const ForgetSpec& 
   return with_retry([&] { return forget_once(repository, spec, stop); });
 }
 
-Result<std::uint64_t> tag(const repo::Repository& repository, const TagSpec& spec, std::stop_token stop) {
+Result<std::vector<std::string>> tag(const repo::Repository& repository, const TagSpec& spec,
+                                     std::stop_token stop) {
   const SnapshotList list = TRY(SnapshotList::read(repository, stop));
   const auto picked = TRY(list.pick_all(spec.ids, spec.filter));
-  std::uint64_t changed = 0;
+  repo::LogState log = list.history().log;
+  std::vector<std::string> changed;
   for (const repo::Snapshot* snapshot : picked) {
-    const model::TransactionId id = snapshot->commit.transaction;
-    const bool done = TRY(with_retry([&] { return tag_once(repository, id, spec, stop); }));
-    if (done) ++changed;
+    const bool done = TRY(with_retry([&] { return tag_once(repository, *snapshot, spec, log, stop); }));
+    if (done) changed.push_back(snapshot->id);
   }
   return changed;
 }

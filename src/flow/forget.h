@@ -38,7 +38,8 @@ struct TagSpec {
   std::optional<std::vector<std::string>> set;
   bool dry_run = false;
 };
-// How many snapshots changed.
-Result<std::uint64_t> tag(const repo::Repository& repository, const TagSpec& spec, std::stop_token stop);
+// The ids of the snapshots that changed.
+Result<std::vector<std::string>> tag(const repo::Repository& repository, const TagSpec& spec,
+                                     std::stop_token stop);
 
 }  // namespace holdfast::flow

@@ -15,7 +15,7 @@ constexpr std::uint64_t kBatchBytes = kMiB;
 constexpr std::size_t kBatchFiles = 512;
 constexpr std::uint64_t kPieceBytes = 16 * kMiB;
 constexpr std::size_t kQueuedTasks = 16;
-// Directories to be finished are kept encoded, this many to a block.
+// Directories to be finished are kept encoded, this many to a block, which is within a leaf's limits.
 constexpr std::size_t kBlockEntries = 1024;
 
 bool is_below(std::string_view path, std::string_view top) {
@@ -28,6 +28,42 @@ std::string_view parent_of(std::string_view path) {
   return slash == path.npos ? std::string_view() : path.substr(0, slash);
 }
 
+// Directories that are to be seen to again, from the last to the first, when all in them is there. There may
+// be millions.
+class Directories {
+ public:
+  void add(const model::Entry& entry) {
+    const std::uint64_t text = model::text_bytes(entry);
+    if (open_.size() == kBlockEntries || open_text_ + text > model::kLeafTextBytesMax) close();
+    open_text_ += text;
+    open_.push_back(entry);
+  }
+
+  template <typename Each>
+  void take_in_reverse(Each each) {
+    close();
+    std::vector<model::Entry> entries;
+    for (; !blocks_.empty(); blocks_.pop_back()) {
+      const auto decoded = model::decode_block(blocks_.back(), entries);
+      HF_ASSERT(decoded.ok());
+      std::for_each(entries.rbegin(), entries.rend(), each);
+    }
+  }
+
+ private:
+  void close() {
+    Encoder block;
+    model::encode_block(block, open_);
+    blocks_.push_back(block.take());
+    open_.clear();
+    open_text_ = 0;
+  }
+
+  std::vector<model::Entry> open_;
+  std::uint64_t open_text_ = 0;
+  std::vector<Buffer> blocks_;
+};
+
 // The walk of the tree: makes directories and special files itself, hands files to the workers.
 class Restorer {
  public:
@@ -37,7 +73,9 @@ class Restorer {
 
   Result<void> walk();
   // After the workers are done.
-  Result<void> finish();
+  void finish();
+  // At the end, however it came.
+  void put_back();
 
  private:
   Result<void> walk_below(const std::string& path);
@@ -51,7 +89,6 @@ class Restorer {
   void close_directory();
   Result<void> send(RestoreTask task);
   Result<void> send_batch();
-  void finish_directories(const Buffer& block);
 
   struct OpenDirectory {
     model::Entry entry;
@@ -71,8 +108,8 @@ class Restorer {
   std::uint64_t batch_bytes_ = 0;
   std::map<std::uint64_t, std::string> groups_;              // link group → first path restored
   std::vector<std::pair<model::Entry, std::string>> links_;  // and to what
-  std::vector<model::Entry> made_;
-  std::vector<Buffer> made_blocks_;
+  Directories made_;
+  Directories kept_;  // that were there, with Overwrite::never: as they were
 };
 
 Result<void> Restorer::walk() {
@@ -181,18 +218,14 @@ void Restorer::make_directory(const model::Entry& entry) {
     return;
   }
   if (spec_.dry_run) return;
-  const auto made = context_.sink.make_directory(entry);
-  if (!made.ok()) {
-    context_.fail(entry.path, "restore", made.error());
-    return;
+  const auto was = context_.sink.make_directory(entry);
+  if (!was.ok()) {
+    context_.fail(entry.path, "restore", was.error());
+  } else if (was.value()) {
+    kept_.add(*was.value());
+  } else {
+    made_.add(entry);
   }
-  if (action.value() == sink::Action::skip) return;
-  made_.push_back(entry);
-  if (made_.size() < kBlockEntries) return;
-  Encoder block;
-  model::encode_block(block, made_);
-  made_blocks_.push_back(block.take());
-  made_.clear();
 }
 
 // Leaves the directories that `path` is not below.
@@ -272,27 +305,24 @@ Result<void> Restorer::send_batch() {
   return send(std::exchange(batch_, {}));
 }
 
-void Restorer::finish_directories(const Buffer& block) {
-  std::vector<model::Entry> entries;
-  const auto decoded = model::decode_block(block, entries);
-  HF_ASSERT(decoded.ok());
-  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-    const auto finished = context_.sink.finish_directory(*entry);
-    if (!finished.ok()) context_.fail(entry->path, "restore", finished.error());
-  }
-}
-
-Result<void> Restorer::finish() {
+void Restorer::finish() {
   for (const auto& [entry, first] : links_) {
     const auto linked = context_.sink.link(entry, first);
     if (!linked.ok()) context_.fail(entry.path, "restore", linked.error());
     if (linked.ok()) ++context_.files_restored;
   }
-  Encoder block;
-  model::encode_block(block, made_);
-  made_blocks_.push_back(block.take());
-  for (auto at = made_blocks_.rbegin(); at != made_blocks_.rend(); ++at) finish_directories(*at);
-  return {};
+  made_.take_in_reverse([&](const model::Entry& entry) {
+    const auto finished = context_.sink.finish_directory(entry);
+    if (!finished.ok()) context_.fail(entry.path, "restore", finished.error());
+  });
+}
+
+// After what was made: a directory that was there is in none that was not.
+void Restorer::put_back() {
+  kept_.take_in_reverse([&](const model::Entry& was) {
+    const auto done = context_.sink.put_back(was);
+    if (!done.ok()) context_.fail(was.path, "restore", done.error());
+  });
 }
 
 }  // namespace
@@ -317,10 +347,13 @@ Result<RestoreReport> restore(const repo::Repository& repository, const repo::Lo
   const auto walked = restorer.walk();
   queue.close();
   if (!walked.ok()) group.stop();
-  TRY(group.wait());
+  auto worked = group.wait();
+  const bool stopped = stop.stop_requested();
+  if (walked.ok() && worked.ok() && !stopped) restorer.finish();
+  restorer.put_back();
+  TRY(std::move(worked));
   if (!walked.ok()) return walked.error().copy();
-  if (stop.stop_requested()) return Error(Errc::stopped, "stopped; run the same command again to go on");
-  if (!spec.dry_run) TRY(restorer.finish());
+  if (stopped) return Error(Errc::stopped, "stopped; run the same command again to go on");
   report.files_restored = context.files_restored;
   report.bytes_restored = context.bytes_restored;
   report.verified_files = context.verified_files;

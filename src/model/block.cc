@@ -1,6 +1,7 @@
 // Blocks: entries as columns. docs/format/tree.md, "Leaf".
 #include <unordered_map>
 
+#include "base/beneath.h"
 #include "model/tree.h"
 
 namespace holdfast::model {
@@ -195,13 +196,27 @@ void encode_block(Encoder& out, const std::vector<Entry>& entries) {
 
 namespace {
 
+// How much text is still allowed.
+class TextLimit {
+ public:
+  // False, and the input is refused, where there would be too much.
+  bool take(Decoder& in, std::uint64_t bytes) {
+    if (bytes > left_) in.fail();
+    left_ -= std::min(bytes, left_);
+    return in.ok();
+  }
+
+ private:
+  std::uint64_t left_ = kLeafTextBytesMax;
+};
+
 // What the tables of a block say, decoded.
 struct Decoded {
   std::vector<Extent> chunks;  // chunk and id filled
   std::vector<Attributes> attributes;
 };
 
-Attributes decode_attributes(Decoder& in) {
+Attributes decode_attributes(Decoder& in, TextLimit& limit) {
   Attributes a;
   const std::uint8_t type = in.u8();
   if (type > static_cast<std::uint8_t>(FileType::block_device)) in.fail();
@@ -212,7 +227,9 @@ Attributes decode_attributes(Decoder& in) {
   a.gid = in.varint32();
   a.user = in.string();
   a.group = in.string();
-  a.xattrs.resize(in.count(2));
+  const std::uint64_t count = in.count(2);
+  if (!limit.take(in, a.user.size() + a.group.size() + count * kXattrTextBytes)) return {};
+  a.xattrs.resize(count);
   for (Xattr& x : a.xattrs) {
     x.name = in.string();
     x.value = in.string();
@@ -236,35 +253,27 @@ Decoded decode_tables(Decoder& in) {
     }
     chunk.chunk.pack.transaction = transactions[transaction];
   }
-  tables.attributes.resize(in.count(7));
-  for (Attributes& a : tables.attributes) a = decode_attributes(in);
+  const std::uint64_t attributes = in.count(7);
+  if (attributes > kLeafEntriesMax) in.fail();
+  if (!in.ok()) return tables;
+  tables.attributes.resize(attributes);
+  TextLimit limit;
+  for (Attributes& a : tables.attributes) a = decode_attributes(in, limit);
   return tables;
 }
 
-// Paths are what a restore makes names from: nothing in them may lead anywhere else.
-bool safe_path(std::string_view path) {
-  if (path.empty() || path.find('\0') != path.npos) return false;
-  for (std::size_t at = 0; at <= path.size();) {
-    const std::size_t slash = std::min(path.find('/', at), path.size());
-    const std::string_view name = path.substr(at, slash - at);
-    if (name.empty() || name == "." || name == "..") return false;
-    at = slash + 1;
-  }
-  return true;
-}
-
-void decode_paths(Decoder& in, std::vector<Entry>& entries) {
+void decode_paths(Decoder& in, std::vector<Entry>& entries, TextLimit& limit) {
   std::string_view before;
   for (Entry& entry : entries) {
     const std::uint64_t shared = in.varint();
     const std::string_view rest = in.string();
-    if (!in.ok() || shared > before.size()) {
-      in.fail();
-      return;
-    }
+    const std::uint64_t length = shared + rest.size();
+    if (shared > before.size() || length > kPathBytesMax) in.fail();
+    if (!limit.take(in, length)) return;
     entry.path.assign(before.substr(0, shared));
     entry.path += rest;
-    if (!safe_path(entry.path) || (!before.empty() && compare_paths(before, entry.path) >= 0)) {
+    // Paths are what a restore makes names from: nothing in them may lead anywhere else.
+    if (!is_plain_path(entry.path) || (!before.empty() && compare_paths(before, entry.path) >= 0)) {
       in.fail();
       return;
     }
@@ -346,15 +355,19 @@ void decode_content(Decoder& in, Entry& entry, const Decoded& tables, Cursor& cu
 Result<void> decode_block(Bytes block, std::vector<Entry>& entries) {
   Decoder in(block);
   // The least an entry takes: shared, an empty-or-longer rest of 1, attribute, two times.
-  entries.resize(in.count(5));
+  const std::uint64_t count = in.count(5);
+  if (count > kLeafEntriesMax) in.fail();
+  entries.resize(in.ok() ? count : 0);
   const Decoded tables = decode_tables(in);
-  decode_paths(in, entries);
+  TextLimit limit;
+  decode_paths(in, entries, limit);
   for (Entry& entry : entries) {
     const std::uint64_t attribute = in.varint();
     if (attribute >= tables.attributes.size()) {
       in.fail();
       break;
     }
+    if (!limit.take(in, text_bytes(tables.attributes[attribute]))) break;
     entry.attributes = tables.attributes[attribute];
   }
   if (!in.ok()) return in.finish("a tree leaf");
@@ -370,6 +383,7 @@ Result<void> decode_block(Bytes block, std::vector<Entry>& entries) {
   decode_sparse(in, entries, [&](Entry& e) { e.changed_while_read = (in.u8() & 1) != 0; });
   for (Entry& entry : entries) {
     if (entry.attributes.type == FileType::symlink) entry.target = in.string();
+    if (!limit.take(in, entry.target.size())) break;
   }
   for (Entry& entry : entries) {
     if (is_device(entry)) entry.device = in.varint();

@@ -2,6 +2,20 @@
 
 namespace holdfast::model {
 
+std::uint64_t text_bytes(const Attributes& attributes) {
+  std::uint64_t bytes = attributes.user.size() + attributes.group.size();
+  for (const Xattr& x : attributes.xattrs) bytes += x.name.size() + x.value.size() + kXattrTextBytes;
+  return bytes;
+}
+
+std::uint64_t text_bytes(const Entry& entry) {
+  return entry.path.size() + entry.target.size() + text_bytes(entry.attributes);
+}
+
+bool fits_leaf(const Entry& entry) {
+  return entry.path.size() <= kPathBytesMax && text_bytes(entry) <= kLeafTextBytesMax;
+}
+
 Buffer encode_leaf(const std::vector<Entry>& entries) {
   Encoder out;
   out.u8(kTreeVersion);
@@ -68,6 +82,12 @@ Result<void> apply_delta(const Delta& delta, const std::vector<Entry>& base, std
   }
   if (removed != delta.removed.end()) return Error(Errc::damaged, "a tree leaf removes what its base lacks");
   std::move(change, changed.end(), std::back_inserter(out));
+  // Each of the two is within the limits, and memory with them; but no writer makes such a leaf.
+  std::uint64_t text = 0;
+  for (const Entry& entry : out) text += text_bytes(entry);
+  if (out.size() > kLeafEntriesMax || text > kLeafTextBytesMax) {
+    return Error(Errc::damaged, "a tree leaf is larger than a leaf may be");
+  }
   return {};
 }
 
@@ -108,7 +128,9 @@ Result<std::vector<Child>> decode_node(Bytes bytes, std::uint8_t level) {
   if (in.u8() != kTreeVersion || in.u8() != level || level == 0) in.fail();
   std::vector<TransactionId> transactions(in.count(12));
   for (TransactionId& id : transactions) id = decode_transaction(in);
-  std::vector<Child> children(in.count(24));
+  const std::uint64_t count = in.count(24);
+  if (count > kNodeChildrenMax) in.fail();
+  std::vector<Child> children(in.ok() ? count : 0);
   std::string_view before;
   for (Child& child : children) {
     const std::uint64_t shared = in.varint();
@@ -120,7 +142,8 @@ Result<std::vector<Child>> decode_node(Bytes bytes, std::uint8_t level) {
     child.entries = in.varint();
     child.files = in.varint();
     child.bytes = in.varint();
-    if (!in.ok() || shared > before.size() || transaction >= transactions.size()) {
+    if (!in.ok() || shared > before.size() || shared + rest.size() > kPathBytesMax ||
+        transaction >= transactions.size()) {
       in.fail();
       break;
     }

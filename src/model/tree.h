@@ -12,12 +12,24 @@ namespace holdfast::model {
 inline constexpr std::uint8_t kTreeVersion = 0;
 inline constexpr std::size_t kLeafEntriesMax = 2048;
 inline constexpr std::size_t kNodeChildrenMax = 512;
+inline constexpr std::size_t kPathBytesMax = 65'535;
+// What the texts of a leaf's entries may come to: attributes and beginnings of paths are stored once and
+// shared by many entries, so that a small leaf could else decode to any size. docs/format/tree.md, "Limits".
+inline constexpr std::uint64_t kLeafTextBytesMax = 16 * kMiB;
+// An xattr counts for this besides its name and value: as much as it takes in memory.
+inline constexpr std::uint64_t kXattrTextBytes = 64;
+// What an entry counts for.
+std::uint64_t text_bytes(const Attributes& attributes);
+std::uint64_t text_bytes(const Entry& entry);
+// A leaf can hold it.
+bool fits_leaf(const Entry& entry);
 
 // Encodes entries in order as a block.
 void encode_block(Encoder& out, const std::vector<Entry>& entries);
 
 // Decodes a block into `entries`, reusing their memory, replacing what was there. Refuses unsafe paths, wrong
-// order, and extents that don't cover their file.
+// order, extents that don't cover their file, and what is beyond the limits: memory is at most the limit for
+// texts and a multiple of the block's length for extents.
 Result<void> decode_block(Bytes block, std::vector<Entry>& entries);
 
 // A leaf as stored: full, or the difference from a full one.

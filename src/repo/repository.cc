@@ -198,6 +198,9 @@ Result<History> Repository::history(std::stop_token stop) const {
   }
   std::stable_sort(history.commits.begin(), history.commits.end(),
                    [](const Snapshot& a, const Snapshot& b) { return a.commit.start < b.commit.start; });
+  for (std::size_t i = 0; i < history.commits.size(); ++i) {
+    history.positions[history.commits[i].commit.transaction] = i;
+  }
   return history;
 }
 
@@ -210,10 +213,8 @@ std::vector<const Snapshot*> History::snapshots() const {
 }
 
 const Snapshot* History::find(const TransactionId& id) const {
-  for (const Snapshot& s : commits) {
-    if (s.commit.transaction == id) return &s;
-  }
-  return nullptr;
+  const auto at = positions.find(id);
+  return at == positions.end() ? nullptr : &commits[at->second];
 }
 
 namespace {

@@ -47,6 +47,7 @@ struct History {
   // Snapshots proper: not checkpoints, not forgotten.
   std::vector<const Snapshot*> snapshots() const;
   const Snapshot* find(const model::TransactionId& id) const;
+  std::map<model::TransactionId, std::size_t> positions;  // of `commits`, for find()
 };
 
 class Repository {

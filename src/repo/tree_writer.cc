@@ -35,6 +35,12 @@ bool TreeWriter::ends(std::uint8_t level, std::string_view path, std::uint64_t m
 
 Result<void> TreeWriter::add(model::Entry entry, const model::Stamp& stamp, Provenance provenance,
                              std::stop_token stop) {
+  if (!model::fits_leaf(entry)) {
+    return Error(Errc::unsupported, "/" + entry.path.substr(0, 1000) + ": too large for a snapshot's tree");
+  }
+  const std::uint64_t text = model::text_bytes(entry);
+  if (text_bytes_ + text > model::kLeafTextBytesMax) TRY(close_leaf(stop));
+  text_bytes_ += text;
   const model::Address* last = nullptr;
   for (const model::Extent& extent : entry.content) {
     if (extent.hole || (last != nullptr && *last == extent.chunk)) continue;
@@ -166,6 +172,7 @@ Result<void> TreeWriter::close_leaf(std::stop_token stop) {
   }
   entries_.clear();
   provenances_.clear();
+  text_bytes_ = 0;
   return add_child(0, std::move(child), stop);
 }
 

@@ -28,6 +28,7 @@ class TreeWriter {
   std::function<std::optional<model::Address>(const model::ShortId&)> find;
   std::function<void(const model::ShortId&, const model::Address&)> stored;
 
+  // The entry must fit a leaf (model::fits_leaf).
   Result<void> add(model::Entry entry, const model::Stamp& stamp, Provenance provenance,
                    std::stop_token stop);
   Result<model::Root> finish(std::stop_token stop);
@@ -65,6 +66,7 @@ class TreeWriter {
 
   std::vector<LocalEntry> entries_;                // of the leaf in the making
   std::vector<Provenance> provenances_;            // of the same
+  std::uint64_t text_bytes_ = 0;                   // of the same
   std::vector<std::vector<model::Child>> levels_;  // children gathered at level i + 1
   std::uint64_t stored_chunks_ = 0, stored_plain_bytes_ = 0, stored_bytes_ = 0;
 };

@@ -113,6 +113,18 @@ void Attributes::set(const Object& object, const model::Entry& entry, int made_w
   set_times(object, entry);
 }
 
+void Attributes::put_back(const Object& object, const model::Entry& was) {
+  struct stat st;
+  const int failed = object.fd >= 0 ? ::fstat(object.fd, &st)
+                                    : ::fstatat(object.directory, object.name, &st, AT_SYMLINK_NOFOLLOW);
+  if (failed != 0) return warn(was, "mode", errno);
+  // Nothing of an object that wasn't touched, not even its ctime.
+  if ((st.st_mode & 07777) != was.attributes.mode) set_mode(object, was, was.attributes.mode);
+  if (model::Time{st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)} != was.mtime) {
+    set_times(object, was);
+  }
+}
+
 bool Attributes::set_owner(const Object& object, const model::Entry& entry, Owner owner) {
   const auto change = [&](uid_t uid, gid_t gid) {
     return object.fd >= 0 ? ::fchown(object.fd, uid, gid)

@@ -30,6 +30,9 @@ class Attributes {
   // mode that the caller has just created the object with, as itself; -1 where it did not.
   void set(const Object& object, const model::Entry& entry, int made_with);
 
+  // Sets mode and times again, where they are no longer `was`'s.
+  void put_back(const Object& object, const model::Entry& was);
+
   // The mode to create a file with so that as little as possible is left to set: never more open than it will
   // be.
   mode_t creation_mode(const model::Entry& entry) const;

@@ -67,17 +67,22 @@ Result<std::unique_ptr<DirectorySink>> DirectorySink::make(const std::string& ta
   return sink;
 }
 
-// A directory that was there may hand its group or its default ACL to what is made in it.
-Result<void> DirectorySink::examine_existing(int fd, const std::string& path, bool is_target) {
+// What the directory is. One that was there may hand its group or its default ACL to what is made in it.
+Result<model::Entry> DirectorySink::examine_existing(int fd, const std::string& path, bool is_target) {
   struct stat st;
   if (::fstat(fd, &st) != 0) return errno_error(errno, "stat " + path);
+  model::Entry was;
+  was.path = path;
+  was.attributes.type = model::FileType::directory;
+  was.attributes.mode = st.st_mode & 07777;
+  was.mtime = {st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)};
   const bool has_default_acl = ::fgetxattr(fd, "system.posix_acl_default", nullptr, 0) > 0;
   if ((st.st_mode & S_ISGID) != 0 || has_default_acl) attributes_.be_careful();
-  // One of our own that we can't write to (finish_directory sets its mode anew).
+  // One of our own that we can't write to (finish_directory and put_back set its mode anew).
   if (!is_target && st.st_uid == ::geteuid() && (st.st_mode & S_IRWXU) != S_IRWXU) {
     static_cast<void>(::fchmod(fd, (st.st_mode & 07777) | S_IRWXU));
   }
-  return {};
+  return was;
 }
 
 Result<DirectorySink::Place> DirectorySink::place(std::string_view path) {
@@ -141,13 +146,18 @@ Result<void> DirectorySink::clear(const Place& place, std::string_view path) {
                      fmt::format("remove the directory {}, in whose place something else belongs", path));
 }
 
-Result<void> DirectorySink::make_directory(const model::Entry& entry) {
+Result<std::optional<model::Entry>> DirectorySink::make_directory(const model::Entry& entry) {
+  using Was = std::optional<model::Entry>;
   const Place at = TRY(place(entry.path));
-  if (::mkdirat(at.directory->get(), at.name.c_str(), 0700) == 0) return {};
+  if (::mkdirat(at.directory->get(), at.name.c_str(), 0700) == 0) return Was();
   if (errno != EEXIST) return errno_error(errno, "make directory " + entry.path);
   Fd there(::openat(at.directory->get(), at.name.c_str(), kOpenDirectory));
-  if (there.valid()) return examine_existing(there.get(), entry.path, false);
-  if (errno == EACCES) return {};  // there, and not readable; perhaps it can be searched
+  const bool unreadable = !there.valid() && errno == EACCES;  // perhaps it can be searched
+  if (unreadable) there = Fd(::openat(at.directory->get(), at.name.c_str(), kOpenDirectory | O_PATH));
+  if (there.valid()) {
+    model::Entry was = TRY(examine_existing(there.get(), entry.path, false));
+    return options_.overwrite == Overwrite::never ? Was(std::move(was)) : Was();
+  }
   if (errno != ENOTDIR && errno != ELOOP) return errno_error(errno, "open directory " + entry.path);
   if (options_.overwrite == Overwrite::never) {
     return Error(Errc::exists, entry.path + ": something that is no directory is in the way");
@@ -156,7 +166,7 @@ Result<void> DirectorySink::make_directory(const model::Entry& entry) {
   if (::mkdirat(at.directory->get(), at.name.c_str(), 0700) != 0) {
     return errno_error(errno, "make directory " + entry.path);
   }
-  return {};
+  return Was();
 }
 
 Result<void> DirectorySink::finish_directory(const model::Entry& entry) {
@@ -165,6 +175,14 @@ Result<void> DirectorySink::finish_directory(const model::Entry& entry) {
   if (!fd.valid() && errno != EACCES) return errno_error(errno, "open directory " + entry.path);
   // Whether it was made by us isn't remembered: a directory's attributes are set whole.
   attributes_.set({at.directory->get(), at.name.c_str(), fd.get()}, entry, fresh_ ? 0700 : -1);
+  return {};
+}
+
+Result<void> DirectorySink::put_back(const model::Entry& was) {
+  const Place at = TRY(place(was.path));
+  const Fd fd(::openat(at.directory->get(), at.name.c_str(), kOpenDirectory));
+  if (!fd.valid() && errno != EACCES) return errno_error(errno, "open directory " + was.path);
+  attributes_.put_back({at.directory->get(), at.name.c_str(), fd.get()}, was);
   return {};
 }
 

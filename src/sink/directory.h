@@ -8,6 +8,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,9 +29,12 @@ class DirectorySink {
   // to the other functions; after a dry run nothing is.
   Result<Action> decide(const model::Entry& entry);
 
-  // Makes the directory, or takes the one that is there. It is private (0700) until finish_directory.
-  Result<void> make_directory(const model::Entry& entry);
+  // Makes the directory, or takes the one that is there. It can be written to (0700 where it is new) until
+  // finish_directory; or until put_back, with Overwrite::never and one that was there: then what it was is
+  // returned.
+  Result<std::optional<model::Entry>> make_directory(const model::Entry& entry);
   Result<void> finish_directory(const model::Entry& entry);
+  Result<void> put_back(const model::Entry& was);
 
   // Opens a regular file as decide() said; nullptr for Action::skip. For Action::metadata nothing is to be
   // written: finish() sets the attributes.
@@ -62,7 +66,7 @@ class DirectorySink {
   Result<Place> place(std::string_view path);
   // Removes what is at `place` so that something else can be made there. A directory must be empty.
   Result<void> clear(const Place& place, std::string_view path);
-  Result<void> examine_existing(int fd, const std::string& path, bool is_target);
+  Result<model::Entry> examine_existing(int fd, const std::string& path, bool is_target);
 
   const DirectoryOptions options_;
   Beneath beneath_;

@@ -94,6 +94,16 @@ std::vector<Entry> sample_entries() {
   return all;
 }
 
+// Near what a leaf may decode to, in few bytes: all share many xattrs.
+std::vector<Entry> large_entries() {
+  std::vector<Entry> all;
+  for (int i = 0; i < 420; ++i) {
+    all.push_back(entry("d" + std::to_string(1000 + i), FileType::directory));
+    all.back().attributes.xattrs.assign(560, {});
+  }
+  return all;
+}
+
 Commit sample_commit() {
   Commit c;
   c.host = "host";
@@ -115,11 +125,14 @@ std::vector<Buffer> make_samples() {
   const ManifestPack in_manifest{2, 8192, {}, {{{}, ChunkType::data, 5, 5}, {{}, ChunkType::leaf, 9, 7}}};
   Encoder block;
   encode_block(block, sample_entries());
+  Encoder large;
+  encode_block(large, large_entries());
   std::vector<Buffer> all;
   all.push_back(sample(0, encode(sample_commit())));
   all.push_back(sample(1, encode(Manifest{{7, 1}, {in_manifest}})));
   all.push_back(sample(2, encode_page(packs.begin(), packs.end())));
   all.push_back(sample(3, block.bytes()));
+  all.push_back(sample(3, large.bytes()));
   all.push_back(sample(4, encode_leaf(sample_entries())));
   all.push_back(sample(4, encode_delta({{pack, 4}, {9}, {0, 3}}, sample_entries())));
   all.push_back(

@@ -180,6 +180,20 @@ class Leaves(unittest.TestCase):
             with self.assertRaises(FormatError):
                 parse_block(Input(self.BLOCK[:size], "block"))
 
+    def test_limits(self):
+        def attempt(count, prefix=b"", xattr=b"", attribute=None):
+            rows = [(prefix + b"%06d" % i, 0, 0, 0) for i in range(count)]
+            made = attribute or attributes(1, 0, xattrs=[(b"a", xattr)])
+            parse_block(Input(block(b"\0\0", [made], rows, [b"\0\0"]), "block"))
+        share = (1 << 20) - 6 - 1 - 64
+        attempt(16, xattr=bytes(share))
+        attempt(2048)
+        attempt(1, prefix=b"d" * 65529)
+        for count, prefix, xattr in ((16, b"", bytes(share + 1)), (2049, b"", b""), (1, b"d" * 65530, b""),
+                                     (300, b"d" * 60000, b"")):
+            with self.assertRaises(FormatError):
+                attempt(count, prefix, xattr)
+
     def test_order(self):
         paths = [b"a", b"a/b", b"a/b/c", b"a\1", b"a b", b"a.b", b"b"]
         self.assertEqual(sorted(reversed(paths), key=order), paths)

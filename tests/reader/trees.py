@@ -11,6 +11,9 @@ FILE_TYPES = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO, stat.S_IFS
               stat.S_IFBLK)
 
 
+PATH_MAX, CHILDREN_MAX, ENTRIES_MAX, TEXT_MAX, XATTR_TEXT = 65535, 512, 2048, 16 << 20, 64
+
+
 class ChunkRef(NamedTuple):
     address: Address
     id: Optional[bytes]
@@ -65,6 +68,7 @@ def order(path):
 def parse_path(box, before):
     shared, rest = box.varint(), box.blob()
     require(shared <= len(before), f"{box.what}: a path shares more than there is")
+    require(shared + len(rest) <= PATH_MAX, f"{box.what}: a path is too long")
     return before[:shared] + rest
 
 
@@ -100,6 +104,23 @@ def parse_attributes(box):
                       box.list(lambda: (box.blob(), box.blob()), 2))
     require(made.type <= BLOCK_DEVICE and made.mode < 4096, f"{box.what}: unknown type or mode")
     return made
+
+
+def attributes_text(attributes):
+    return (len(attributes.user.encode(errors="surrogateescape"))
+            + len(attributes.group.encode(errors="surrogateescape"))
+            + sum(len(name) + len(value) + XATTR_TEXT for name, value in attributes.xattrs))
+
+
+def require_text(what, entries):
+    """The limit on what the entries of a leaf say, counted as if nothing were shared."""
+    text, of = 0, {}
+    for entry in entries:
+        key = id(entry.attributes)
+        if key not in of:
+            of[key] = attributes_text(entry.attributes)
+        text += len(entry.path) + len(entry.target) + of[key]
+    require(len(entries) <= ENTRIES_MAX and text <= TEXT_MAX, f"{what}: is larger than a leaf may be")
 
 
 def parse_times(box, count):
@@ -140,9 +161,11 @@ def parse_extent(box, chunks):
 def parse_block(box):
     """The entries of a block; reads the input to its end."""
     count = box.count(5)
+    require(count <= ENTRIES_MAX, f"{box.what}: {count} entries")
     transactions = box.list(box.txn, 12)
     chunks = box.list(lambda: ChunkRef(parse_place(box, transactions), box.optional(lambda: box.take(16))), 4)
     attributes = box.list(lambda: parse_attributes(box), 7)
+    require(len(attributes) <= ENTRIES_MAX, f"{box.what}: {len(attributes)} attributes")
     paths = parse_paths(box, count)
     indexes = [box.varint() for _ in range(count)]
     require(all(index < len(attributes) for index in indexes), f"{box.what}: unknown attributes")
@@ -165,6 +188,7 @@ def parse_block(box):
             if entry.extents[-1].chunk:
                 before = entry.extents[-1]
     box.end()
+    require_text(box.what, entries)
     return entries
 
 
@@ -178,7 +202,9 @@ def parse_inner(plain, level, what):
     require((box.u8(), box.u8()) == (0, level), f"{what}: unknown form, or not of level {level}")
     transactions = box.list(box.txn, 12)
     children, before = [], b""
-    for _ in range(box.count(24)):
+    count = box.count(24)
+    require(count <= CHILDREN_MAX, f"{what}: {count} children")
+    for _ in range(count):
         before = parse_path(box, before)
         children.append(Child(before, parse_place(box, transactions), box.take(16),
                               (box.varint(), box.varint(), box.varint())))
@@ -191,7 +217,9 @@ def merge(base, removed, changed):
     """A delta leaf: the base without what is removed or replaced, and what is changed."""
     replaced = {entry.path for entry in changed}
     kept = [entry for i, entry in enumerate(base) if i not in removed and entry.path not in replaced]
-    return sorted(kept + changed, key=lambda entry: order(entry.path))
+    merged = sorted(kept + changed, key=lambda entry: order(entry.path))
+    require_text("merged leaf", merged)
+    return merged
 
 
 def totals_of(entries):

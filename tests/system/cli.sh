@@ -53,6 +53,25 @@ printf 'more\n' >>"$data/a" && rm "$data/sub/b" && : >"$data/sub/new"
 exits 0 hf backup "$data" --tag second,x --host h1
 says "saved"
 
+# Limits of bandwidth: taken by every command that opens the repository, whatever the unit.
+exits 0 hf snapshots --limit-download 100000 --limit-upload 1.5G --json
+json 'len(j[0]) == 2'
+exits 0 hf backup --dry-run "$data" --limit-upload 50M --limit-download 0
+for bad in fast -1 1X ''; do
+  exits 2 hf snapshots --limit-upload "x$bad"
+  exits 2 hf check --quick --without-key --limit-download "x$bad"
+done
+
+# Progress of a first backup has totals, by a second walk, unless that is not wanted. (Enough to read that
+# the walk ends first; then a status comes at least when the last byte was read.)
+mkdir "$scratch/much"
+for i in 1 2 3; do head -c 30000000 /dev/urandom >"$scratch/much/$i"; done
+exits 0 env HOLDFAST_PROGRESS_FPS=60 "$HOLDFAST_BIN" backup --dry-run --json "$scratch/much"
+json 'any(s["message_type"] == "status" and s.get("total_bytes") == 90000000 for s in j)'
+json 'any(s["message_type"] == "status" and 0 < s["bytes_done"] < 30000000 for s in j)'
+exits 0 env HOLDFAST_PROGRESS_FPS=60 "$HOLDFAST_BIN" backup --dry-run --json --no-scan "$scratch/much"
+json 'any(s["message_type"] == "status" for s in j) and all("total_bytes" not in s for s in j)'
+
 # snapshots
 exits 0 hf snapshots --json
 json 'len(j[0]) == 2 and [s["tags"] for s in j[0]] == [["first"], ["second", "x"]]'
@@ -78,6 +97,8 @@ exits 1 hf ls latest:/nothing
 exits 1 hf ls ffffffff
 exits 0 hf find '*.o' --json
 json 'len(j[0]) == 2 and j[0][0]["hits"] == 2 and j[0][1]["hits"] == 1'
+exits 0 hf find large --reverse --human-readable
+says "KiB"
 exits 0 hf diff latest~1 latest --json
 json '{(c["modifier"], c["path"][-4:]) for c in j[:-1]} >= {("M", "ta/a"), ("-", "ub/b"), ("+", "/new")}'
 json 'j[-1]["message_type"] == "statistics" and j[-1]["removed"]["files"] == 1'
@@ -105,6 +126,10 @@ exits 0 hf restore latest --tag x --target "$scratch/dry" --dry-run
 [ ! -e "$scratch/dry" ] || fail "a dry run wrote something"
 
 # tag, stats, cat
+exits 0 hf tag --add y --tag second --dry-run --json
+json 'j[-1]["changed_snapshots"] == 1 and j[-1]["dry_run"] and j[0]["message_type"] == "changed"'
+exits 0 hf snapshots --tag y --json
+json 'j == [[]]'
 exits 0 hf tag --add y --remove x --tag second
 exits 0 hf snapshots --tag second,y --json
 json 'len(j[0]) == 1'
@@ -122,6 +147,13 @@ printf 'second' >"$scratch/second"
 exits 0 hf key add --new-password-file "$scratch/second" --label spare
 exits 0 hf -p "$scratch/second" key list --json
 json 'len(j[0]) == 2 and [k["label"] for k in j[0] if k["current"]] == ["spare"]'
+exits 0 hf key add --new-password-file "$scratch/second" --user ann --host box --dry-run --json
+json 'j[0]["message_type"] == "key_added" and j[0]["dry_run"] and "id" not in j[0]'
+exits 0 hf key add --new-password-file "$scratch/second" --user ann --host box --json
+key=$(grep -o '"id":"[^"]*' "$scratch/output" | cut -d '"' -f 4)
+exits 0 hf key list --json
+json '("ann", "box") in [(k.get("userName"), k.get("hostName")) for k in j[0]]'
+exits 0 hf key remove "$key" --json
 printf 'third' >"$scratch/third"
 exits 0 hf -p "$scratch/second" key passwd --new-password-file "$scratch/third"
 exits 12 hf -p "$scratch/second" snapshots
@@ -149,11 +181,19 @@ exits 1 hf forget --undo "$id"
 exits 0 hf check --read-data --json
 json 'j[-1]["message_type"] == "summary" and j[-1]["num_errors"] == 0'
 json 'j[-1]["packs_read"] == j[-1]["packs"]'
+exits 0 hf check --read-data-subset 1 --json
+json '0 < j[-1]["packs_read"] < j[-1]["packs"] and j[-1]["suggest_prune"] in (True, False)'
+exits 0 hf check --read-data-subset 10G --json
+json 'j[-1]["packs_read"] == j[-1]["packs"]'
+exits 2 hf check --read-data-subset 0
+exits 2 hf check --read-data-subset much
 exits 0 env -u HOLDFAST_PASSWORD "$HOLDFAST_BIN" check --without-key
 
 # copy
 export HOLDFAST_FROM_PASSWORD=$HOLDFAST_PASSWORD
 exits 0 hf -r "$scratch/other" init --from-repo "$HOLDFAST_REPOSITORY"
+exits 0 hf -r "$scratch/other" copy --from-repo "$HOLDFAST_REPOSITORY" --dry-run --json
+json '[c["message_type"] for c in j] == ["would_copy", "would_copy"]'
 exits 0 hf -r "$scratch/other" copy --from-repo "$HOLDFAST_REPOSITORY" --json
 json '[c["was_there"] for c in j if c["message_type"] == "copied"] == [False, False]'
 exits 0 hf -r "$scratch/other" copy --from-repo "$HOLDFAST_REPOSITORY" --json

@@ -21,6 +21,15 @@ TEST(Input, Sizes) {
   for (const char* bad : {"", "M", "-1", "1X", "1MM", "99999999T"}) EXPECT_FALSE(parse_size(bad).ok()) << bad;
 }
 
+TEST(Input, RatesAreKibibytesUnlessTheySayOtherwise) {
+  EXPECT_EQ(parse_rate("0").value(), 0u);
+  EXPECT_EQ(parse_rate("512").value(), 512 * kKiB);
+  EXPECT_EQ(parse_rate("1.5").value(), 1536u);
+  EXPECT_EQ(parse_rate("10M").value(), 10 * kMiB);
+  EXPECT_EQ(parse_rate("100B").value(), 100u);
+  for (const char* bad : {"", "-1", "fast", "1X", "M"}) EXPECT_FALSE(parse_rate(bad).ok()) << bad;
+}
+
 TEST(Input, Times) {
   ::setenv("TZ", "UTC", 1);
   ::tzset();
@@ -109,8 +118,9 @@ TEST(Input, Locations) {
   EXPECT_EQ(location_of(choice, environment).value(), "/by/option");
   choice.location.clear();
   EXPECT_EQ(location_of(choice, Environment()).error().kind(), Errc::usage);
-  EXPECT_EQ(open_storage("gopher:host/x", storage::IfMissing::fail).error().kind(), Errc::unsupported);
-  EXPECT_EQ(open_storage("/no/such/folder", storage::IfMissing::fail).error().kind(), Errc::no_repository);
+  EXPECT_EQ(open_storage({}, "gopher:host/x", storage::IfMissing::fail).error().kind(), Errc::unsupported);
+  EXPECT_EQ(open_storage({}, "/no/such/folder", storage::IfMissing::fail).error().kind(),
+            Errc::no_repository);
 }
 
 TEST(Input, CacheFolders) {

@@ -321,6 +321,28 @@ TEST_F(Backup, AnUnreadableDirectoryMakesItPartial) {
   expect_same(report, files);
 }
 
+TEST_F(Backup, LargeAttributesMakeSmallLeaves) {
+  FileSet files;
+  for (int i = 0; i < 40; ++i) {
+    files.file("f" + std::to_string(i), "x").item.entry.attributes.xattrs = {{"user.a", prose(kMiB, 1)}};
+  }
+  expect_same(run(files), files);
+  files.file("f7", "y", 2).item.entry.attributes.xattrs = {{"user.a", prose(kMiB, 2)}};
+  expect_same(run(files), files);
+}
+
+TEST_F(Backup, WhatNoLeafCanHoldIsLeftOutAndNamed) {
+  FileSet files = home(1, 5);
+  files.file("home/x", "x").item.entry.attributes.xattrs = {{"user.a", prose(17 * kMiB, 1)}};
+  files.file("home/" + std::string(70'000, 'n'), "y");
+  const BackupReport report = run(files);
+  EXPECT_EQ(report.problems, 2u);
+  EXPECT_TRUE(report.partial);
+  files.at("home/x").item.entry.attributes.xattrs.clear();
+  files.remove("home/" + std::string(70'000, 'n'));
+  expect_same(report, files);
+}
+
 TEST_F(Backup, DifferentialBuildsOnTheLastFullOne) {
   FileSet files = home(10, 10);
   BackupSpec full = BackupWorld::spec();

@@ -327,6 +327,14 @@ TEST_F(Check, PartsTogetherAreTheWhole) {
   spec.level = CheckLevel::full;
   spec.part = parse_check_part("30%").value();
   EXPECT_EQ(check(*repository.value(), spec, silent, {}).value().packs_read, 2u);
+  // By size: packs at random until they come to it; never none, never more than there are.
+  const std::uint64_t whole =
+      check(*repository.value(), {CheckLevel::full, {}, 0}, silent, {}).value().bytes_read;
+  for (const auto& [bytes, packs] : std::map<std::uint64_t, std::uint64_t>{{1, 1}, {whole * 2, 4}}) {
+    spec.part = {.bytes = bytes};
+    EXPECT_EQ(check(*repository.value(), spec, silent, {}).value().packs_read, packs);
+    EXPECT_EQ(scrub(*storage_, world_.random(), spec, silent, {}).value().packs_read, packs);
+  }
   for (const char* bad : {"", "%", "0%", "101%", "0/3", "4/3", "1/", "/3", "1/3x", "x%"}) {
     EXPECT_FALSE(parse_check_part(bad).ok()) << bad;
   }

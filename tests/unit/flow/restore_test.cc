@@ -25,7 +25,9 @@ using testing::ScratchDir;
 
 class Recorder final : public Observer {
  public:
-  void progress(const Progress&, std::string_view) override {}
+  void progress(const Progress&, std::string_view) override {
+    if (on_progress) on_progress();
+  }
   void problem(std::string_view path, std::string_view, const Error& error) override {
     const std::lock_guard lock(mutex_);
     problems.emplace(path, error.kind());
@@ -36,6 +38,7 @@ class Recorder final : public Observer {
   }
   void note(std::string_view) override {}
 
+  std::function<void()> on_progress;
   std::map<std::string, Errc> problems;
   std::set<std::pair<std::string, std::string>> items;
 
@@ -95,13 +98,14 @@ class Restore : public ::testing::Test {
     repository_ = world_.open().value();
   }
 
-  Result<RestoreReport> run(RestoreSpec spec = {}, sink::DirectoryOptions options = {}) {
+  Result<RestoreReport> run(RestoreSpec spec = {}, sink::DirectoryOptions options = {},
+                            std::stop_token stop = {}) {
     spec.workers = 3;
     options.dry_run = spec.dry_run;
     repo::LogState log;
     TRY(repository_->log().follow(log, {}));
     const auto sink = TRY(sink::DirectorySink::make(target(), std::move(options)));
-    return restore(*repository_, log, snapshot_.commit.roots.front(), spec, *sink, seen_, {});
+    return restore(*repository_, log, snapshot_.commit.roots.front(), spec, *sink, seen_, stop);
   }
   RestoreReport good(RestoreSpec spec = {}, sink::DirectoryOptions options = {}) {
     auto report = run(std::move(spec), std::move(options));
@@ -270,6 +274,42 @@ TEST_F(Restore, ADirectoryThatIsSkippedStaysAsItIs) {
   good({}, options);
   EXPECT_EQ(stat_of(at("home/dir")).st_mode & 07777, 0711u);
   EXPECT_EQ(read_file(at("home/dir/mine")), "mine");
+}
+
+// Also one that had to be widened so that something could be put into it.
+TEST_F(Restore, NeverPutsADirectoryBackExactly) {
+  backup();
+  fs::create_directories(at("home/dir/sub"));
+  const timespec times[2] = {{0, UTIME_OMIT}, {1'234'567'890, 987'654'321}};
+  const std::map<std::string, unsigned> modes{{"home/dir/sub", 0555}, {"home/dir", 02500}, {"home", 0577}};
+  for (const auto& [path, mode] : modes) {
+    ASSERT_EQ(::chmod(at(path).c_str(), mode), 0);
+    ASSERT_EQ(::utimensat(AT_FDCWD, at(path).c_str(), times, 0), 0);
+  }
+  sink::DirectoryOptions options;
+  options.overwrite = sink::Overwrite::never;
+  good({}, options);
+  EXPECT_TRUE(there("home/dir/sub/medium"));
+  EXPECT_EQ(stat_of(at("home/other")).st_mode & 07777, 0755u);  // one that was not there
+  for (const auto& [path, mode] : modes) {
+    const struct stat st = stat_of(at(path));
+    EXPECT_EQ(st.st_mode & 07777, mode) << path;
+    EXPECT_EQ(st.st_mtim.tv_sec, 1'234'567'890) << path;
+    EXPECT_EQ(st.st_mtim.tv_nsec, 987'654'321) << path;
+    ASSERT_EQ(::chmod(at(path).c_str(), 0755), 0);
+  }
+}
+
+TEST_F(Restore, NeverPutsDirectoriesBackWhenItIsStopped) {
+  backup();
+  fs::create_directories(at("home/dir"));
+  ASSERT_EQ(::chmod(at("home/dir").c_str(), 0555), 0);
+  sink::DirectoryOptions options;
+  options.overwrite = sink::Overwrite::never;
+  std::stop_source stop;
+  seen_.on_progress = [&] { stop.request_stop(); };
+  EXPECT_EQ(run({}, options, stop.get_token()).error().kind(), Errc::stopped);
+  EXPECT_EQ(stat_of(at("home/dir")).st_mode & 07777, 0555u);
 }
 
 TEST_F(Restore, VerifyReadsBackWhatIsThere) {

@@ -276,6 +276,56 @@ TEST(Block, IndicesBeyondTheTablesAreRefused) {
   EXPECT_FALSE(good({.mode = 010000}));
 }
 
+// What a few bytes would make by sharing: large attributes, or a long path, for many entries.
+TEST(Block, WhatDecodesToMoreThanALeafMayHoldIsRefused) {
+  const auto files = [](std::size_t n, const std::string& directory, std::size_t xattr_bytes) {
+    std::vector<Entry> out;
+    for (std::size_t i = 0; i < n; ++i) {
+      out.push_back(file(directory + std::to_string(10'000 + i)));
+      if (xattr_bytes > 0) out.back().attributes.xattrs = {{"a", std::string(xattr_bytes, 'v')}};
+    }
+    return out;
+  };
+  const std::size_t limit = 16 << 20;
+  const std::size_t mib = 1 << 20;
+  // Path, name of the xattr, 64 for it, its value.
+  EXPECT_TRUE(decodes(files(16, "", mib - 5 - 1 - 64)));
+  EXPECT_FALSE(decodes(files(16, "", mib - 5 - 1 - 64 + 1)));
+  EXPECT_LT(block_of(files(40, "", mib)).size(), 2 * mib);
+  EXPECT_FALSE(decodes(files(40, "", mib)));
+  EXPECT_TRUE(decodes(files(limit / 65'005, std::string(64'999, 'd') + "/", 0)));
+  EXPECT_FALSE(decodes(files(limit / 65'005 + 1, std::string(64'999, 'd') + "/", 0)));
+  EXPECT_TRUE(decodes(files(1, std::string(65'530, 'd'), 0)));
+  EXPECT_FALSE(decodes(files(1, std::string(65'531, 'd'), 0)));
+  EXPECT_TRUE(decodes(files(2048, "", 0)));
+  EXPECT_FALSE(decodes(files(2049, "", 0)));
+  std::vector<Entry> many = files(300, "", 0);  // empty xattrs take memory too
+  for (Entry& e : many) e.attributes.xattrs.resize(1000);
+  EXPECT_FALSE(decodes(many));
+}
+
+TEST(Delta, MakesNoLeafThatIsLargerThanALeafMayBe) {
+  std::vector<Entry> base, changed, out;
+  for (int i = 0; i < 2048; ++i) base.push_back(file(std::to_string(10'000 + i)));
+  changed = {file("10000")};
+  EXPECT_TRUE(apply_delta({}, base, std::move(changed), out).ok());
+  changed = {file("a")};
+  EXPECT_EQ(apply_delta({}, base, std::move(changed), out).error().kind(), Errc::damaged);
+}
+
+TEST(Node, TooManyChildrenAndTooLongPathsAreRefused) {
+  std::vector<Child> children(512);
+  for (int i = 0; i < 512; ++i) children[static_cast<std::size_t>(i)].first_path = std::to_string(10'000 + i);
+  EXPECT_TRUE(decode_node(encode_node(1, children), 1).ok());
+  children.back().first_path = std::string(65'535, 'x');
+  EXPECT_TRUE(decode_node(encode_node(1, children), 1).ok());
+  children.back().first_path += 'x';
+  EXPECT_FALSE(decode_node(encode_node(1, children), 1).ok());
+  children.back().first_path = "x";
+  children.emplace_back().first_path = "y";
+  EXPECT_FALSE(decode_node(encode_node(1, children), 1).ok());
+}
+
 TEST(Delta, AgreesWithAMapOnRandomChanges) {
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     Generator generator(1000 + seed);
