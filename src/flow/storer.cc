@@ -126,7 +126,7 @@ Result<void> Storer::store_bundle(std::vector<Member>& members, std::stop_token 
   std::uint32_t kept = 0;  // bytes of the bundle that are not known already
   std::vector<std::pair<Member*, model::ShortId>> inside;
   for (Member& member : members) {
-    if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
+    if (halted(stop)) return Error(Errc::stopped, "stopped");
     read_member(member);
     FileResult& result = member.result;
     if (result.error || result.size_bytes == 0) continue;
@@ -219,7 +219,7 @@ Result<void> Storer::cut_run(Range& range, source::Content& content, std::uint64
   std::size_t begin = 0, end = 0;  // of what is in the window
   std::uint64_t at = from;         // read so far
   while (at < to || begin < end) {
-    if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
+    if (halted(stop)) return Error(Errc::stopped, "stopped");
     if (end - begin < limits_.size_max && at < to) {
       std::copy(window_.begin() + static_cast<std::ptrdiff_t>(begin),
                 window_.begin() + static_cast<std::ptrdiff_t>(end), window_.begin());
