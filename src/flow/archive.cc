@@ -74,6 +74,10 @@ Result<Archive::End> Archive::run(std::stop_token stop) {
       TRY(drain(0));
       return left_out_ ? End::stopped : End::complete;
     }
+    if (!resumed_ && model::compare_paths(item.entry.path, context_.told.reached) > 0) {
+      resumed_ = true;
+      context_.pace.resumed();
+    }
     reached_ = item.entry.path;
     TRY(take(item, stop));
   }

@@ -108,6 +108,7 @@ class Archive {
   std::size_t pending_jobs_ = 0;
   bool changes_ = false;
   bool left_out_ = false;                                  // something whose content a stop left incomplete
+  bool resumed_ = false;                                   // the walk is where the last leg had been
   std::string reached_;                                    // where the walk is
   std::map<model::Address, repo::LocalBundle> bundles_;    // live bytes of this tree
   std::map<model::Address, std::uint32_t> bundle_totals_;  // as far as known

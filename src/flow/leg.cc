@@ -203,7 +203,7 @@ Result<LegResult> store(Run& run, repo::Transaction& transaction, std::stop_toke
   repo::ChunkWriter metadata(transaction, true);
   repo::LocalTreeWriter memory(spec.dry_run ? "" : run.series, run.local.key(), repository.random());
   repo::TreeWriter tree(repository, metadata, references, memory, previous.summary().nodes);
-  Pace pace(repository.clock(), run.interval_ns);
+  Pace pace(repository.clock(), run.interval_ns, run.checkpoint.has_value());
   Archive archive({run.source, transaction, run.local, previous, baseline ? &*baseline : nullptr, pace,
                    run.told, pipeline, tree, spec, run.observer, counters, leg.report});
 
