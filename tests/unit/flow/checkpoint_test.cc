@@ -301,7 +301,7 @@ TEST_F(Checkpoints, WhatChangesBetweenTwoIsReadAgain) {
 }
 
 TEST_F(Checkpoints, WithoutTheLocalCopyTheRunEndsInOneMoreLeg) {
-  const FileSet files = home(60);
+  const FileSet files = home(150);  // longer than ten times the first leg
   SlowSource source = slow(files);
   source.on_restart = [&] { world_.lose_cache(); };  // the folder goes with all that is in it
   expect_same(run(source, spec()), files);
