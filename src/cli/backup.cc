@@ -66,6 +66,9 @@ void declare(Syntax& syntax, BackupOptions& options) {
   syntax.option("--compression", "MODE", &options.compression,
                 "auto, off, fastest, max, or zstd:N with N from 1 to 22");
   syntax.option("--read-concurrency", "N", &options.read_concurrency, "how many files are read at once");
+  syntax.option("--checkpoint-interval", "DURATION", &options.checkpoint_interval,
+                "how often a long run makes sure of what it has stored so far: 90s, 15m (the default), 2h; "
+                "off: never");
   syntax.flag("--allow-empty-source", &options.allow_empty_source,
               "go on where a path has lost all its files");
   syntax.flag("--skip-if-unchanged", &options.skip_if_unchanged, "make no snapshot where nothing changed");

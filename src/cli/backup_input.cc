@@ -77,6 +77,26 @@ Result<std::uint64_t> parse_size(const std::string& text) {
   return static_cast<std::uint64_t>(number * factor);
 }
 
+// Not model::Duration, whose shortest unit is the hour and whose m are months.
+Result<std::uint64_t> parse_interval(const std::string& text) {
+  constexpr std::uint64_t kHoursMax = 100'000;
+  constexpr std::pair<char, std::uint64_t> kUnits[] = {{'h', 3600}, {'m', 60}, {'s', 1}};
+  if (text == "off" || text == "0") return std::uint64_t{0};
+  std::uint64_t seconds = 0;
+  std::string_view rest = text;
+  for (const auto& [unit, factor] : kUnits) {
+    const std::size_t end = rest.find(unit);
+    if (end == rest.npos) continue;
+    std::uint64_t number = 0;
+    if (!parse_number(rest.substr(0, end), number) || number > kHoursMax * 3600 / factor) break;
+    seconds += number * factor;
+    rest.remove_prefix(end + 1);
+  }
+  if (!text.empty() && rest.empty()) return seconds;
+  return Error(Errc::usage, fmt::format("'{}' is not an interval", text))
+      .hint("write seconds, minutes and hours as in 90s, 15m or 1h30m; or off");
+}
+
 Result<flow::Compression> parse_compression(const std::string& text) {
   using Mode = flow::Compression::Mode;
   if (text.empty() || text == "auto") return flow::Compression{};
@@ -112,6 +132,9 @@ Result<flow::BackupSpec> backup_spec(const Context& context, const BackupOptions
     spec.compression = TRY_AS(parse_compression(options.compression), "--compression");
   } else if (variable) {
     spec.compression = TRY_AS(parse_compression(*variable), "HOLDFAST_COMPRESSION");
+  }
+  if (!options.checkpoint_interval.empty()) {
+    spec.checkpoint_interval_s = TRY_AS(parse_interval(options.checkpoint_interval), "--checkpoint-interval");
   }
   spec.allow_shrink = options.allow_empty_source;
   spec.dry_run = options.dry_run;

@@ -24,6 +24,8 @@ Result<Input> open_input(const BackupOptions& options, flow::BackupSpec& spec);
 Result<model::Time> parse_time(const std::string& text);
 // "10M", "1.5G", "123": powers of 1024.
 Result<std::uint64_t> parse_size(const std::string& text);
+// "90s", "15m", "1h30m": seconds; "0" and "off" are 0.
+Result<std::uint64_t> parse_interval(const std::string& text);
 Result<flow::Compression> parse_compression(const std::string& text);
 
 }  // namespace holdfast::cli

@@ -59,6 +59,7 @@ struct BackupOptions {
   bool no_scan = false;
   bool dry_run = false;
   std::optional<std::uint64_t> read_concurrency;
+  std::string checkpoint_interval;
 };
 
 struct SnapshotsOptions {

@@ -13,14 +13,8 @@ constexpr std::size_t kPendingMax = 32 * 1024;
 constexpr std::size_t kPendingJobsMax = 32;
 // Large files with several names whose content is remembered for the names to come.
 constexpr std::size_t kLinkedMax = 256;
-// A file whose ctime is not at least this long before the last run began may have changed unseen during it.
-constexpr std::int64_t kRacySeconds = 2;
 // How far content is looked for from where it was in a file.
 constexpr std::uint64_t kShiftBytesMax = 4 * kMiB;
-
-bool below(std::string_view path, std::string_view root) {
-  return root.empty() || path == root || (path.starts_with(root) && path[root.size()] == '/');
-}
 
 std::uint64_t first_word(const Hash& hash) {
   std::uint64_t word;
@@ -59,9 +53,9 @@ class Slices {
 
 Archive::Archive(const Context& context) : context_(context), repository_(context.transaction.repository()) {
   const repo::LocalSummary& summary = context_.previous.summary();
-  if (context_.previous.snapshot() != nullptr) expected_ = context_.previous.snapshot()->commit.roots.front();
-  racy_from_ = summary.start;
-  racy_from_.seconds -= kRacySeconds;
+  const Previous& last = context_.baseline != nullptr ? *context_.baseline : context_.previous;
+  if (last.snapshot() != nullptr) expected_ = last.snapshot()->commit.roots.front();
+  racy_from_ = context_.previous.racy_from();
   for (const repo::LocalBundle& bundle : summary.bundles) {
     bundle_totals_[bundle.address] = bundle.total_bytes;
     if (bundle.live_bytes * 2ull < bundle.total_bytes) sparse_.push_back(bundle.address);
@@ -73,30 +67,33 @@ Archive::Archive(const Context& context) : context_(context), repository_(contex
   }
 }
 
-Result<bool> Archive::run(std::stop_token stop) {
+Result<Archive::End> Archive::run(std::stop_token stop) {
   source::Item item;
   while (!stop.stop_requested()) {
+    if (context_.pace.due() && ends_here()) {
+      TRY(end_early());
+      return End::due;
+    }
     auto next = context_.source.next(item, stop);
     // A source that was asked to stop in the middle of its work ends with an error, but no other than ours.
     if (!next.ok() && next.error().kind() == Errc::stopped && stop.stop_requested()) break;
     const bool more = TRY_AS(std::move(next), "reading the source");
+    context_.pace.walked();
     if (!more) {
       while (repo::LocalEntry* old = context_.previous.peek()) match(old->entry.path + '\xff');
       TRY(close_bundle());
       TRY(drain(0));
-      return true;
+      return left_out_ ? End::stopped : End::complete;
     }
+    if (!resumed_ && model::compare_paths(item.entry.path, context_.told.reached) > 0) {
+      resumed_ = true;
+      context_.pace.resumed();
+    }
+    reached_ = item.entry.path;
     TRY(take(item, stop));
   }
   TRY(end_early());
-  return false;
-}
-
-// What the walk has reached goes into the tree, and after it what the previous tree had.
-Result<void> Archive::end_early() {
-  TRY(close_bundle());
-  TRY(drain(0));
-  return append_rest_of_previous();
+  return End::stopped;
 }
 
 // Moves the previous tree's cursor to `path`; what it passes is no longer there.
@@ -104,28 +101,13 @@ repo::LocalEntry* Archive::match(const std::string& path) {
   for (;;) {
     repo::LocalEntry* old = context_.previous.peek();
     const int order = old == nullptr ? 1 : model::compare_paths(old->entry.path, path);
-    if (order >= 0 && old != nullptr && old->entry.attributes.type == model::FileType::regular &&
-        order == 0) {
-      for (RootCount& root : roots_) root.before += below(path, root.path) ? 1 : 0;
-    }
     if (order > 0) return nullptr;
+    if (old->entry.attributes.type == model::FileType::regular) count_before(old->entry.path);
     if (order == 0) return old;
-    if (old->entry.attributes.type == model::FileType::regular) {
-      for (RootCount& root : roots_) root.before += below(old->entry.path, root.path) ? 1 : 0;
-    }
     changes_ = true;
     context_.observer.item("removed", old->entry.path, old->entry.size_bytes);
     context_.previous.pop();
   }
-}
-
-bool Archive::unchanged(const repo::LocalEntry& old, const source::Item& item) const {
-  const model::Entry& a = old.entry;
-  const model::Entry& b = item.entry;
-  return old.stamp == item.stamp && a.mtime == b.mtime && a.attributes.type == b.attributes.type &&
-         a.size_bytes == b.size_bytes && a.attributes.mode == b.attributes.mode &&
-         a.attributes.uid == b.attributes.uid && a.attributes.gid == b.attributes.gid &&
-         item.stamp.ctime < racy_from_ && !a.changed_while_read;
 }
 
 bool Archive::lies_in_sparse_bundle(const model::Entry& entry) const {
@@ -147,7 +129,8 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
   repo::LocalEntry previous;
   if (old != nullptr) {
     pending.known = true;
-    pending.provenance = {context_.previous.leaf(), old->base, unchanged(*old, item)};
+    pending.provenance = {context_.previous.leaf(), old->base,
+                          is_same(*old, item.entry, item.stamp, racy_from_)};
     previous = std::move(*old);
     context_.previous.pop();
     if (pending.provenance.unchanged) {
@@ -269,6 +252,7 @@ Result<void> Archive::queue_large(source::Item& item, Pending pending, const rep
     if (linked_.size() >= kLinkedMax) linked_.clear();
     linked_[item.entry.link_group] = jobs;
   }
+  if (old != nullptr) pending.old = std::make_unique<repo::LocalEntry>(*old);
   pending.ranges = std::move(jobs);
   return enqueue(std::move(pending));
 }
@@ -303,90 +287,6 @@ Result<void> Archive::drain(std::size_t left_max) {
     TRY(emit(std::move(ready)));
   }
   return {};
-}
-
-void Archive::count(const Pending& pending) {
-  BackupReport& report = context_.report;
-  const bool same = pending.provenance.unchanged;
-  const model::Entry& entry = pending.entry;
-  switch (entry.attributes.type) {
-    case model::FileType::regular:
-      ++(same ? report.files_unmodified : pending.known ? report.files_changed : report.files_new);
-      ++report.total_files;
-      report.total_bytes += entry.size_bytes;
-      for (RootCount& root : roots_) root.now += below(entry.path, root.path) ? 1 : 0;
-      break;
-    case model::FileType::directory:
-      ++(same ? report.dirs_unmodified : pending.known ? report.dirs_changed : report.dirs_new);
-      break;
-    default:
-      ++report.others;
-  }
-  if (entry.changed_while_read) {
-    ++report.changed_while_read;
-    context_.observer.note(entry.path + " changed while it was read");
-  }
-  context_.observer.item(same            ? "unchanged"
-                         : pending.known ? "changed"
-                                         : "new",
-                         entry.path, entry.size_bytes);
-  context_.observer.progress(
-      {report.total_files, report.total_bytes, expected_.files, expected_.bytes, report.problems},
-      entry.path);
-}
-
-Result<void> Archive::emit(Pending pending) {
-  if (!collect_content(pending)) return {};
-  keep_page_hashes(pending);
-  count(pending);
-  const model::Entry& entry = pending.entry;
-  if (entry.size_bytes <= kBundledFileBytesMax) {
-    for (const model::Extent& extent : entry.content) {
-      if (!extent.hole) bundles_[extent.chunk].live_bytes += static_cast<std::uint32_t>(extent.length);
-    }
-  }
-  return context_.tree.add(std::move(pending.entry), pending.stamp, std::move(pending.provenance), {});
-}
-
-void Archive::fail(std::string_view path, std::string_view during, const Error& error) {
-  ++context_.report.problems;
-  context_.report.partial = true;
-  context_.observer.problem(path, during, error);
-}
-
-Result<void> Archive::append_rest_of_previous() {
-  while (repo::LocalEntry* old = context_.previous.peek()) {
-    Pending pending;
-    pending.provenance = {context_.previous.leaf(), old->base, true};
-    pending.known = true;
-    // What may have changed unseen during the run that stored it must be read again by the next one too.
-    if (!(old->stamp.ctime < racy_from_)) {
-      old->stamp = {};
-      pending.provenance.unchanged = false;
-    }
-    pending.stamp = old->stamp;
-    pending.entry = std::move(old->entry);
-    context_.previous.pop();
-    TRY(emit(std::move(pending)));
-  }
-  return {};
-}
-
-std::vector<repo::LocalBundle> Archive::bundles() const {
-  std::vector<repo::LocalBundle> out;
-  for (const auto& [address, bundle] : bundles_) {
-    const auto total = bundle_totals_.find(address);
-    out.push_back(
-        {address, total == bundle_totals_.end() ? bundle.live_bytes : total->second, bundle.live_bytes});
-  }
-  return out;
-}
-
-std::string Archive::vanished_root() const {
-  for (const RootCount& root : roots_) {
-    if (root.before > 0 && root.now == 0) return "/" + root.path;
-  }
-  return "";
 }
 
 }  // namespace holdfast::flow

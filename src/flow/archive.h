@@ -4,14 +4,23 @@
 #pragma once
 
 #include <deque>
+#include <set>
 
 #include "flow/backup.h"
+#include "flow/pace.h"
 #include "flow/page_store.h"
 #include "flow/pipeline.h"
 #include "flow/previous.h"
 #include "repo/tree_writer.h"
 
 namespace holdfast::flow {
+
+// What the observer was told in earlier legs of the run (leg.h), so that it isn't told again.
+struct Told {
+  std::string reached;                 // what was done with each entry, up to this path
+  std::uint64_t files = 0, bytes = 0;  // how far the run was
+  std::set<std::uint64_t> problems;    // hashes of path and what was being done
+};
 
 class Archive {
  public:
@@ -20,6 +29,9 @@ class Archive {
     repo::Transaction& transaction;
     const repo::LocalState& local;
     Previous& previous;
+    Previous* baseline;  // the last snapshot's tree, to count by; null: that is `previous`
+    Pace& pace;
+    Told& told;
     Pipeline& pipeline;
     repo::TreeWriter& tree;
     const BackupSpec& spec;
@@ -29,9 +41,12 @@ class Archive {
   };
   explicit Archive(const Context& context);
 
-  // All items of the source. True where it came to the end; false where `stop` was requested: what was stored
-  // is in the tree, and after it what the previous tree had, so that a next run can go on from there.
-  Result<bool> run(std::stop_token stop);
+  enum class End { complete, due, stopped };
+  // All items of the source; or until a checkpoint is due or `stop` was requested: then what was stored is in
+  // the tree, and after it what the previous tree had, so that a next leg or run can go on from there.
+  Result<End> run(std::stop_token stop);
+  // Something was read or stored: a checkpoint would be of use.
+  bool stored_anything() const;
 
   // For the local copy.
   std::vector<repo::LocalBundle> bundles() const;
@@ -50,6 +65,9 @@ class Archive {
     std::vector<std::shared_ptr<Job>> ranges;
     bool shares_jobs = false;  // the ranges are another name's
     bool known = false;        // the previous tree has this path
+    bool carried = false;      // from the previous tree, whatever the source has
+    // Of a large file: what the previous tree has, which stays where the new content is not stored in time.
+    std::unique_ptr<repo::LocalEntry> old;
   };
   struct RootCount {
     std::string path;
@@ -58,8 +76,9 @@ class Archive {
 
   Result<void> take(source::Item& item, std::stop_token stop);
   repo::LocalEntry* match(const std::string& path);
-  bool unchanged(const repo::LocalEntry& old, const source::Item& item) const;
   bool make_fit(model::Entry& entry);
+  static bool is_same(const repo::LocalEntry& old, const model::Entry& entry, const model::Stamp& stamp,
+                      const model::Time& racy_from);
   bool lies_in_sparse_bundle(const model::Entry& entry) const;
   Result<void> queue_small(source::Item& item, Pending pending, bool fresh,
                            std::vector<model::Extent> before);
@@ -68,13 +87,18 @@ class Archive {
   bool bundle_ends(const model::Entry& entry) const;
   Result<void> enqueue(Pending pending);
   Result<void> drain(std::size_t left_max);
+  bool ends_here();
   Result<void> end_early();
   Result<void> emit(Pending pending);
+  static bool incomplete(const Pending& pending);
+  Result<void> emit_old(Pending pending);
+  void compare_with_baseline(Pending& pending, bool& same);
+  void count_before(std::string_view path);
+  void tell(const Pending& pending, bool same);
   bool collect_content(Pending& pending);
   void keep_page_hashes(const Pending& pending);
-  void count(const Pending& pending);
+  void count(Pending& pending);
   void fail(std::string_view path, std::string_view during, const Error& error);
-  Result<void> append_rest_of_previous();
 
   Context context_;
   const repo::Repository& repository_;
@@ -85,6 +109,9 @@ class Archive {
   std::deque<Pending> pending_;
   std::size_t pending_jobs_ = 0;
   bool changes_ = false;
+  bool left_out_ = false;                                  // something whose content a stop left incomplete
+  bool resumed_ = false;                                   // the walk is where the last leg had been
+  std::string reached_;                                    // where the walk is
   std::map<model::Address, repo::LocalBundle> bundles_;    // live bytes of this tree
   std::map<model::Address, std::uint32_t> bundle_totals_;  // as far as known
   std::vector<model::Address> sparse_;                     // sorted

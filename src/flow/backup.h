@@ -35,8 +35,12 @@ struct BackupSpec {
   bool skip_if_unchanged = false;  // no snapshot where nothing changed
   bool remember = true;            // keep what speeds up the next run (false for streams)
   unsigned workers = 0;            // 0: one per processor; 1: all work on the calling thread
+  // About how often a long run commits a checkpoint; 0: never. Only where the source can be walked again and
+  // the run is remembered.
+  std::uint64_t checkpoint_interval_s = 15 * 60;
 };
 
+// Of the whole run: new, changed or not since the last snapshot, whatever checkpoints lie between.
 struct BackupReport {
   std::optional<repo::Snapshot> snapshot;  // nothing in a dry run, or where skipped
   bool partial = false;                    // something was left out: exit code 3
@@ -51,8 +55,9 @@ struct BackupReport {
   std::uint64_t problems = 0;
 };
 
-// When `stop` is requested, what was stored so far is committed as a checkpoint, so that the next run need
-// not repeat it, and Errc::stopped is returned. Errc::guarded where the source vanished or became empty.
+// A long run commits checkpoints, from which the next run goes on if this one dies. When `stop` is requested,
+// the files under way are given up, what was stored so far is committed as a checkpoint, and Errc::stopped is
+// returned. Errc::guarded where the source vanished or became empty.
 Result<BackupReport> backup(source::Source& source, const repo::Repository& repository,
                             repo::LocalState& local, const BackupSpec& spec, Observer& observer,
                             std::stop_token stop);

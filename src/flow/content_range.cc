@@ -65,7 +65,7 @@ Result<void> ContentRange::cut_run(std::uint64_t from, std::uint64_t to, std::st
   begin_ = end_ = 0;
   std::uint64_t at = from;  // read so far
   while (at < to || begin_ < end_) {
-    if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
+    if (storer_.halted(stop)) return Error(Errc::stopped, "stopped");
     const bool readable = TRY(fill(at, to));
     if (!readable) return {};
     const Bytes bytes = Bytes(storer_.window_).subspan(begin_, end_ - begin_);

@@ -55,6 +55,7 @@ struct Job {
   std::vector<Member> members;  // a bundle …
   std::optional<Range> range;   // … or a range
   bool done = false;            // guarded by the pipeline
+  bool incomplete = false;      // given up when the run was asked to stop; guarded by the pipeline
 };
 
 }  // namespace holdfast::flow

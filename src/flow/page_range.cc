@@ -42,7 +42,7 @@ Result<void> PageRange::store(std::stop_token stop) {
   }
   auto run = runs.value().begin();
   for (std::uint64_t from = range_.from; from < range_.to; from += kBlockBytes) {
-    if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
+    if (storer_.halted(stop)) return Error(Errc::stopped, "stopped");
     const std::uint64_t to = std::min<std::uint64_t>(from + kBlockBytes, range_.to);
     while (run != runs.value().end() && run->second <= from) ++run;
     const bool has_data = run != runs.value().end() && run->first < to;

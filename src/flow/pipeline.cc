@@ -9,8 +9,8 @@ constexpr std::size_t kQueuedPerWorker = 8;
 
 }  // namespace
 
-Pipeline::Pipeline(unsigned workers, const StoreContext& context, std::stop_token stop)
-    : outer_(stop), context_(context), queue_max_(workers * kQueuedPerWorker), group_(stop) {
+Pipeline::Pipeline(unsigned workers, const StoreContext& context)
+    : context_(context), queue_max_(workers * kQueuedPerWorker) {
   if (workers <= 1) {
     inline_.emplace(context_);
     return;
@@ -50,12 +50,29 @@ Result<void> Pipeline::work(std::stop_token stop) {
       queue_.pop_front();
       changed_.notify_all();
     }
-    TRY(storer.run(*job, stop));
-    const std::lock_guard lock(mutex_);
-    job->done = true;
-    changed_.notify_all();
+    TRY(perform(storer, *job, stop));
   }
   return storer.finish(stop);
+}
+
+Result<void> Pipeline::perform(Storer& storer, Job& job, std::stop_token stop) {
+  const std::stop_token& halt = context_.halt;
+  bool given_up = halt.stop_requested();
+  if (!given_up) {
+    const auto is_stop = [](const Error& error) { return error.kind() == Errc::stopped; };
+    Result<void> done = storer.run(job, stop);
+    if (halt.stop_requested() && !stop.stop_requested()) {
+      // Either the storer ended where it was, or the source did so in the middle of a read.
+      given_up = done.ok() ? job.range && job.range->result.error && is_stop(*job.range->result.error)
+                           : is_stop(done.error());
+    }
+    if (!given_up && !done.ok()) return done;
+  }
+  const std::lock_guard lock(mutex_);
+  job.incomplete = given_up;
+  job.done = true;
+  changed_.notify_all();
+  return {};
 }
 
 // The first storing thread's error, once one failed.
@@ -66,15 +83,15 @@ Result<void> Pipeline::failure() {
 }
 
 Result<void> Pipeline::submit(const std::shared_ptr<Job>& job) {
-  if (inline_) {
-    TRY(inline_->run(*job, outer_));
-    job->done = true;
-    return {};
-  }
+  if (inline_) return perform(*inline_, *job, {});
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, outer_, [&] { return failed_ || queue_.size() < queue_max_; });
-    if (!failed_ && !outer_.stop_requested()) {
+    changed_.wait(lock, context_.halt, [&] { return failed_ || queue_.size() < queue_max_; });
+    if (!failed_ && context_.halt.stop_requested()) {
+      job->incomplete = job->done = true;
+      return {};
+    }
+    if (!failed_) {
       queue_.push_back(job);
       changed_.notify_all();
       return {};
@@ -91,14 +108,14 @@ bool Pipeline::done(const Job& job) {
 Result<void> Pipeline::wait(const Job& job) {
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, outer_, [&] { return failed_ || job.done; });
+    changed_.wait(lock, [&] { return failed_ || job.done; });
     if (job.done) return {};
   }
   return failure();
 }
 
 Result<void> Pipeline::finish() {
-  if (inline_) return inline_->finish(outer_);
+  if (inline_) return inline_->finish({});
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;

@@ -1,5 +1,7 @@
 // Pipeline: gives jobs to storing threads, in order, with a bound on what is under way; and waits for them.
-// With one worker the work is done on the calling thread, so that a simulation is deterministic.
+// With one worker the work is done on the calling thread, so that a simulation is deterministic. Once the
+// context's `halt` is requested all jobs that are not done are so within the time that a chunk takes: those
+// under way end there, no other begins, and they are marked incomplete.
 #pragma once
 
 #include <condition_variable>
@@ -12,10 +14,10 @@ namespace holdfast::flow {
 
 class Pipeline {
  public:
-  Pipeline(unsigned workers, const StoreContext& context, std::stop_token stop);
+  Pipeline(unsigned workers, const StoreContext& context);
   ~Pipeline();
 
-  // Waits for room. An error is that of a storing thread, or `stopped`.
+  // Waits for room. An error is that of a storing thread.
   Result<void> submit(const std::shared_ptr<Job>& job);
   Result<void> wait(const Job& job);
   bool done(const Job& job);
@@ -24,13 +26,13 @@ class Pipeline {
 
  private:
   Result<void> work(std::stop_token stop);
+  Result<void> perform(Storer& storer, Job& job, std::stop_token stop);
   Result<void> failure();
 
-  std::stop_token outer_;
   const StoreContext context_;
   std::optional<Storer> inline_;  // where there is one worker
   std::size_t queue_max_;
-  std::mutex mutex_;  // guards what follows, and Job::done
+  std::mutex mutex_;  // guards what follows; Job::done and Job::incomplete
   std::condition_variable_any changed_;
   std::deque<std::shared_ptr<Job>> queue_;
   bool closed_ = false;

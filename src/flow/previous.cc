@@ -4,6 +4,9 @@ namespace holdfast::flow {
 
 namespace {
 
+// How coarse the times of a file system may be.
+constexpr std::int64_t kRacySeconds = 2;
+
 // Nothing that the commit needs is condemned or deleted.
 bool wholly_usable(const model::References& references, const repo::LogState& log) {
   for (const auto& [pack, slots] : references) {
@@ -42,6 +45,23 @@ Result<Previous> Previous::open(const std::string& file, const repo::Transaction
   previous.summary_ = reader->summary();
   previous.reader_ = std::move(reader);
   return previous;
+}
+
+Previous Previous::to_compare(const std::string& file, const repo::Snapshot& wanted,
+                              const repo::LocalState& local) {
+  Previous previous;
+  auto reader = repo::LocalTreeReader::open(file, local.key());
+  if (reader == nullptr || reader->summary().snapshot != wanted.hash) return previous;
+  previous.snapshot_ = &wanted;
+  previous.summary_ = reader->summary();
+  previous.reader_ = std::move(reader);
+  return previous;
+}
+
+model::Time Previous::racy_from() const {
+  model::Time from = summary_.start;
+  from.seconds -= kRacySeconds;
+  return from;
 }
 
 repo::LocalEntry* Previous::peek() {

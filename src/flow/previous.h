@@ -1,4 +1,5 @@
-// Previous: the last tree of a series, as a sorted stream to merge the walk with, if it may be built upon.
+// Previous: the last tree of a series, as a sorted stream to merge the walk with, if it may be built upon. Or
+// the one before it, to count by where that is a checkpoint's.
 #pragma once
 
 #include "repo/local_tree.h"
@@ -15,9 +16,15 @@ class Previous {
                                const repo::LocalState& local, const repo::History& history,
                                std::stop_token stop);
 
+  // Only to compare with: the tree of the commit `wanted` if `file` is that, else empty.
+  static Previous to_compare(const std::string& file, const repo::Snapshot& wanted,
+                             const repo::LocalState& local);
+
   // The commit that the tree belongs to; null where there is none.
   const repo::Snapshot* snapshot() const { return snapshot_; }
   const repo::LocalSummary& summary() const { return summary_; }
+  // A file whose ctime is not before this may have changed unseen during the run that stored it.
+  model::Time racy_from() const;
 
   // The entry at the cursor; null at the end.
   repo::LocalEntry* peek();

@@ -216,7 +216,7 @@ Result<void> Storer::store_bundle(std::vector<Member>& members, std::stop_token 
   bundle_.clear();
   std::vector<Inside> inside;
   for (Member& member : members) {
-    if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
+    if (halted(stop)) return Error(Errc::stopped, "stopped");
     read_member(member);
     if (!member.result.error && member.result.size_bytes > 0) take_in(member, inside);
   }

@@ -29,13 +29,15 @@ struct StoreContext {
   Compression compression;
   bool dry_run = false;
   StoreCounters& counters;
+  std::stop_token halt;  // jobs end at the next chunk, incomplete; what was stored still goes into its pack
 };
 
 class Storer {
  public:
   explicit Storer(const StoreContext& context);
 
-  // A failing file is noted in its result; an error here is the repository's and ends the run.
+  // A failing file is noted in its result; an error here is the repository's and ends the run, or
+  // Errc::stopped.
   Result<void> run(Job& job, std::stop_token stop);
   // Puts the pack in the making.
   Result<void> finish(std::stop_token stop);
@@ -73,6 +75,9 @@ class Storer {
                            std::stop_token stop);
   void remember_pieces(const model::Address& chunk, const std::vector<Bytes>& files);
   int level(model::ChunkType type) const;
+  bool halted(const std::stop_token& stop) const {
+    return stop.stop_requested() || context_.halt.stop_requested();
+  }
 
   StoreContext context_;
   const repo::Repository& repository_;

@@ -29,13 +29,29 @@ struct FileSource::Parts {
 FileSource::FileSource(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 FileSource::~FileSource() = default;
 
-Result<std::unique_ptr<FileSource>> FileSource::make(FileOptions options) {
-  Roots roots = TRY(Roots::examine(options.roots));
+namespace {
+
+Result<SharedFd> open_top() {
   Fd top(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!top.valid()) return errno_error(errno, "open /");
-  auto parts = std::make_unique<Parts>(std::move(options), std::move(roots),
-                                       std::make_shared<const Fd>(std::move(top)));
+  return std::make_shared<const Fd>(std::move(top));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FileSource>> FileSource::make(FileOptions options) {
+  Roots roots = TRY(Roots::examine(options.roots));
+  SharedFd top = TRY(open_top());
+  auto parts = std::make_unique<Parts>(std::move(options), std::move(roots), std::move(top));
   return std::unique_ptr<FileSource>(new FileSource(std::move(parts)));
+}
+
+// The roots stay those that were asked for; one that has gone meanwhile is an error of next().
+Result<void> FileSource::restart() {
+  SharedFd top = TRY(open_top());
+  for (Root& root : parts_->roots.all()) root.entries = 0;
+  parts_ = std::make_unique<Parts>(std::move(parts_->options), std::move(parts_->roots), std::move(top));
+  return {};
 }
 
 const std::vector<Root>& FileSource::roots() const { return parts_->roots.all(); }

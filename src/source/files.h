@@ -26,6 +26,8 @@ class FileSource : public Source {
   Result<bool> next(Item& item, std::stop_token stop) override;
   Result<void> complete(Item& item) override;
   Result<std::unique_ptr<Content>> open(const Item& item) override;
+  bool repeatable() const override { return true; }
+  Result<void> restart() override;
 
   // The roots, in order, and what was found there so far; for the thread of next(). A mount that isn't there
   // shows as a root of one entry that is no mount point.

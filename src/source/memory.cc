@@ -58,6 +58,11 @@ Result<bool> MemorySource::next(Item& item, std::stop_token stop) {
 
 Result<void> MemorySource::complete(Item&) { return {}; }
 
+Result<void> MemorySource::restart() {
+  at_ = 0;
+  return {};
+}
+
 const MemoryFile* MemorySource::find(std::string_view path) const {
   const auto found = std::lower_bound(files_.begin(), files_.end(), path, before);
   return found != files_.end() && found->item.entry.path == path ? &*found : nullptr;

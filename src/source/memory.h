@@ -27,6 +27,8 @@ class MemorySource : public Source {
   Result<bool> next(Item& item, std::stop_token stop) override;
   Result<void> complete(Item& item) override;
   Result<std::unique_ptr<Content>> open(const Item& item) override;
+  bool repeatable() const override { return true; }
+  Result<void> restart() override;
 
  private:
   const MemoryFile* find(std::string_view path) const;

@@ -1,6 +1,6 @@
 // Source: one consistent view of what is to be backed up, as a stream of items in the order of
-// model::compare_paths, and the content of regular files. next() is for one thread; open() and complete() for
-// any.
+// model::compare_paths, and the content of regular files. next() and restart() are for one thread; open() and
+// complete() for any.
 #pragma once
 
 #include <memory>
@@ -47,6 +47,10 @@ class Source {
   virtual Result<void> complete(Item& item) = 0;
   // Errors here concern this one file only: denied, not_found (vanished), …
   virtual Result<std::unique_ptr<Content>> open(const Item& item) = 0;
+  // Whether restart() may be called; not where the content comes once, as a stream does.
+  virtual bool repeatable() const { return false; }
+  // next() begins again at the first item, with what is there by now. No Content may be in use.
+  virtual Result<void> restart() { return Error(Errc::unsupported, "this source can be read only once"); }
 };
 
 }  // namespace holdfast::source

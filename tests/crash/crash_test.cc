@@ -9,6 +9,7 @@
 #include "storage/local.h"
 #include "tests/support/backup_world.h"
 #include "tests/support/sim_disk.h"
+#include "tests/support/slow_source.h"
 
 namespace holdfast::flow {
 
@@ -20,6 +21,7 @@ using testing::FileSet;
 using testing::noise;
 using testing::prose;
 using testing::SimDisk;
+using testing::SlowSource;
 
 constexpr const char* kPath = "/srv/repository";
 
@@ -284,6 +286,106 @@ TEST(Life, WithoutAFaultEverythingIsDone) {
   EXPECT_TRUE(life.live());
   EXPECT_GT(life.relocated(), 0u);
   life.check_promises();
+}
+
+namespace {
+
+// A run of twelve files, a minute each, with a checkpoint about every three.
+class LongRun {
+ public:
+  static constexpr int kFiles = 12;
+  explicit LongRun(std::uint64_t seed) : seed_(seed) {
+    reopen();
+    world_.emplace(*storage_, seed);
+    files_.directory("home");
+    for (int i = 0; i < kFiles; ++i)
+      files_.file(fmt::format("home/f{:02}", i), noise(70'000, static_cast<std::uint64_t>(i)));
+  }
+  SimDisk& disk() { return disk_; }
+  Result<void> create() { return world_->create(); }
+  // How many files it read; and its snapshot, where it came to the end.
+  int back_up(std::optional<repo::Snapshot>& snapshot) {
+    BackupSpec spec = BackupWorld::spec();
+    spec.checkpoint_interval_s = 180;
+    SlowSource source(files_, world_->clock(), 60'000'000'000);
+    auto report = world_->backup_from(source, spec);
+    snapshot = report.ok() ? report.value().snapshot : std::nullopt;
+    return source.opened;
+  }
+  void after_power_loss() {
+    disk_.clear_faults();
+    disk_.crash(seed_);
+    reopen();
+    world_->use(*storage_);
+  }
+  // Files in each checkpoint, from the first to the last.
+  std::vector<int> checkpoints() {
+    std::vector<int> out;
+    const auto history = world_->open().value()->history({});
+    for (const repo::Snapshot& s : history.value().commits) {
+      if (s.commit.kind != model::CommitKind::checkpoint) continue;
+      out.push_back(static_cast<int>(s.commit.roots.front().files));
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  void expect_whole(const repo::Snapshot& snapshot) {
+    const auto repository = std::move(world_->open()).value();
+    EXPECT_EQ(difference(*repository, snapshot, files_), "");
+    SilentObserver silent;
+    CheckSpec spec;
+    spec.level = CheckLevel::full;
+    spec.workers = 1;
+    const auto report = check(*repository, spec, silent, {});
+    ASSERT_TRUE(report.ok());
+    for (const Finding& f : report.value().findings) ADD_FAILURE() << f.object << ": " << f.text;
+  }
+
+ private:
+  void reopen() {
+    auto opened = storage::open_local(disk_, kPath, storage::IfMissing::create);
+    ASSERT_TRUE(opened.ok());
+    storage_ = std::move(opened).value();
+  }
+  const std::uint64_t seed_;
+  SimDisk disk_;
+  std::unique_ptr<storage::Storage> storage_;
+  std::optional<BackupWorld> world_;
+  FileSet files_;
+};
+
+}  // namespace
+
+TEST(LongRun, AfterAPowerLossTheNextRunReadsOnlyTheRest) {
+  int saved_most = 0;
+  bool reached = true;
+  for (std::uint64_t n = 1; reached; n += all_of_them() ? 1 : 5) {
+    SCOPED_TRACE(fmt::format("operation {}", n));
+    LongRun run(n);
+    ASSERT_TRUE(run.create().ok());
+    const std::uint64_t before = run.disk().operations();
+    run.disk().fault_at(n, DiskFault::power_loss);
+    std::optional<repo::Snapshot> snapshot;
+    run.back_up(snapshot);
+    reached = run.disk().operations() - before >= n;
+    run.after_power_loss();
+    const std::vector<int> checkpoints = run.checkpoints();
+    const bool done = snapshot.has_value();
+    const int read = run.back_up(snapshot);
+    ASSERT_TRUE(snapshot.has_value());
+    run.expect_whole(*snapshot);
+    if (done) {
+      EXPECT_EQ(read, 0);
+      continue;
+    }
+    // The last checkpoint may have come about right when the power went, before anybody noted so.
+    const std::size_t noted = checkpoints.size() < 2 ? 0 : checkpoints.size() - 2;
+    EXPECT_LE(read, LongRun::kFiles - (checkpoints.size() < 2 ? 0 : checkpoints[noted]));
+    if (!checkpoints.empty() && read == LongRun::kFiles - checkpoints.back())
+      saved_most = std::max(saved_most, checkpoints.back());
+    if (::testing::Test::HasFailure()) return;
+  }
+  EXPECT_GE(saved_most, 9);
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, Crash,

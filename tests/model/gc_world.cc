@@ -30,6 +30,25 @@ class StoppingSource final : public source::Source {
   std::size_t given_ = 0;
 };
 
+// Each file that is opened takes a second, so that a run which is to commit a checkpoint every second does so
+// after each of the larger ones.
+class SlowSource final : public source::Source {
+ public:
+  SlowSource(source::Source& inner, FakeClock& clock) : inner_(inner), clock_(clock) {}
+  Result<bool> next(source::Item& item, std::stop_token stop) override { return inner_.next(item, stop); }
+  Result<void> complete(source::Item& item) override { return inner_.complete(item); }
+  Result<std::unique_ptr<source::Content>> open(const source::Item& item) override {
+    clock_.advance_ns(1'000'000'000);
+    return inner_.open(item);
+  }
+  bool repeatable() const override { return true; }
+  Result<void> restart() override { return inner_.restart(); }
+
+ private:
+  source::Source& inner_;
+  FakeClock& clock_;
+};
+
 class InterposedStorage final : public storage::Storage {
  public:
   InterposedStorage(std::unique_ptr<Storage> inner, Interposer before)
@@ -135,6 +154,15 @@ Result<flow::BackupReport> Machine::back_up(const Files& files, const std::strin
   source::MemorySource source = source_of(files);
   flow::SilentObserver silent;
   return flow::backup(source, *repository, *local, spec_of(machine, tag), silent, stop);
+}
+
+Result<flow::BackupReport> Machine::back_up_in_legs(const Files& files, const std::string& tag) {
+  source::MemorySource source = source_of(files);
+  SlowSource slow(source, world.clock);
+  flow::SilentObserver silent;
+  flow::BackupSpec spec = spec_of(machine, tag);
+  spec.checkpoint_interval_s = 1;
+  return flow::backup(slow, *repository, *local, spec, silent, {});
 }
 
 Result<flow::BackupReport> Machine::back_up_partly(const Files& files, const std::string& tag,

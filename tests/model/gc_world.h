@@ -35,6 +35,8 @@ struct Machine {
   Machine(World& world, std::unique_ptr<repo::Repository> repository, const std::string& cache);
 
   Result<flow::BackupReport> back_up(const Files& files, const std::string& tag, std::stop_token stop = {});
+  // With a checkpoint after each large file.
+  Result<flow::BackupReport> back_up_in_legs(const Files& files, const std::string& tag);
   // Stopped before the file `stop_at`, so that a checkpoint is committed.
   Result<flow::BackupReport> back_up_partly(const Files& files, const std::string& tag, std::size_t stop_at);
   Result<flow::PruneReport> prune(const flow::PruneOptions& options);

@@ -87,8 +87,9 @@ class Actor {
 
   void back_up() {
     const auto [tag, files] = begin();
-    const auto report = machine_.back_up(files, tag);
-    expect(report, "back up " + tag, {Errc::conflict});
+    const bool legs = up_to(random_, 3) == 0;
+    const auto report = legs ? machine_.back_up_in_legs(files, tag) : machine_.back_up(files, tag);
+    expect(report, (legs ? "back up in legs " : "back up ") + tag, {Errc::conflict});
     if (!report.ok()) return;
     const std::lock_guard lock(oracle_.mutex);
     oracle_.reported[report.value().snapshot->commit.transaction] = tag;

@@ -41,6 +41,15 @@ TEST(Input, Times) {
   }
 }
 
+TEST(Input, Intervals) {
+  EXPECT_EQ(parse_interval("90s").value(), 90u);
+  EXPECT_EQ(parse_interval("15m").value(), 900u);
+  EXPECT_EQ(parse_interval("1h30m").value(), 5400u);
+  for (const char* never : {"0", "off", "0m"}) EXPECT_EQ(parse_interval(never).value(), 0u) << never;
+  for (const char* bad : {"", "15", "m", "-1m", "1m1h", "1m1m", "1d", "1h ", "99999999999999h"})
+    EXPECT_FALSE(parse_interval(bad).ok()) << bad;
+}
+
 TEST(Input, Compression) {
   using Mode = flow::Compression::Mode;
   EXPECT_EQ(parse_compression("auto").value().mode, Mode::automatic);

@@ -249,7 +249,13 @@ class StoppingSource final : public source::Source {
 }  // namespace
 
 TEST_F(Backup, AStoppedRunLeavesACheckpointThatTheNextGoesOnFrom) {
-  const FileSet files = home();
+  FileSet files = home();
+  for (int d = 0; d < 20; ++d) {  // a bundle is read once it is full: make it several
+    for (int f = 0; f < 30; ++f) {
+      files.file(fmt::format("home/d{:03}/f{:03}", d, f),
+                 noise(20'000, static_cast<std::uint64_t>(d * 1000 + f)));
+    }
+  }
   StoppingSource stopped(files, 400);
   const auto first = world_.backup_from(stopped, BackupWorld::spec(), nullptr, stopped.token());
   ASSERT_FALSE(first.ok());
@@ -274,7 +280,8 @@ TEST_F(Backup, AStoppedRunLeavesACheckpointThatTheNextGoesOnFrom) {
 TEST_F(Backup, AStopInALaterRunKeepsWhatThePreviousTreeHad) {
   FileSet files = home();
   run(files);
-  for (int d = 0; d < 20; ++d) files.file(fmt::format("home/d{:03}/f003", d), "edited", 2);
+  for (int d = 0; d < 20; ++d)
+    files.file(fmt::format("home/d{:03}/f003", d), noise(70'000, static_cast<std::uint64_t>(d)), 2);
   StoppingSource stopped(files, 300);
   ASSERT_FALSE(world_.backup_from(stopped, BackupWorld::spec(), nullptr, stopped.token()).ok());
   StoppingSource again(files, -1);

@@ -71,6 +71,29 @@ TEST(FileSource, GivesEverythingInOrderOnce) {
   EXPECT_LT(source->roots()[0].entries, items.size());
 }
 
+TEST(FileSource, CanBeWalkedAgainFromAnywhere) {
+  TempTree tree;
+  test::build_zoo(tree);
+  const auto source = open_source({.roots = {tree.path()}, .filters = {}});
+  const std::size_t all = walk(*source).size();
+  EXPECT_TRUE(source->repeatable());
+  Item item;
+  for (const std::size_t steps : {std::size_t{0}, all / 2}) {
+    ASSERT_TRUE(source->restart().ok());
+    for (std::size_t i = 0; i < steps; ++i) ASSERT_TRUE(source->next(item, {}).value());
+  }
+  ASSERT_TRUE(source->restart().ok());
+  const std::vector<Item> again = walk(*source);
+  EXPECT_EQ(again.size(), all);
+  for (const Item& each : again) {
+    if (each.entry.attributes.type != model::FileType::regular || !each.problem.empty()) continue;
+    EXPECT_TRUE(source->open(each).ok()) << each.entry.path;
+  }
+  std::uint64_t counted = 0;
+  for (const Root& root : source->roots()) counted += root.entries;
+  EXPECT_LE(counted, all);
+}
+
 TEST(FileSource, StartsWithTheDirectoriesAboveEachRoot) {
   TempTree tree;
   tree.file("a/b/c/file", "");
