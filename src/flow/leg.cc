@@ -211,8 +211,8 @@ Result<LegResult> store(Run& run, repo::Transaction& transaction, std::stop_toke
   const chunk::GearTable gear = repository.gear_table();
   Deduplicator known(transaction, run.local, run.history);
   PieceStore pieces(run.local);
-  Pipeline pipeline(worker_count(spec),
-                    {run.source, transaction, known, pieces, gear, spec.compression, spec.dry_run, counters, stop});
+  Pipeline pipeline(worker_count(spec), {run.source, transaction, known, pieces, gear, spec.compression,
+                                         spec.dry_run, counters, stop});
   repo::ChunkWriter metadata(transaction, true);
   repo::LocalTreeWriter memory(spec.dry_run ? "" : run.series, run.local.key(), repository.random());
   repo::TreeWriter tree(repository, metadata, references, memory, previous.summary().nodes);
