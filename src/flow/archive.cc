@@ -11,10 +11,12 @@ namespace {
 // Entries that may wait for content before them; about 300 bytes each.
 constexpr std::size_t kPendingMax = 32 * 1024;
 constexpr std::size_t kPendingJobsMax = 32;
-// Large files with several names whose content is remembered for the names to come.
-constexpr std::size_t kLinkedMax = 256;
+// Ranges of large files with several names whose content is remembered for the names to come.
+constexpr std::size_t kLinkedJobsMax = 256;
 // How far content is looked for from where it was in a file.
 constexpr std::uint64_t kShiftBytesMax = 4 * kMiB;
+// A file is not patched into many more places than this: one leaf of the tree has to hold them.
+constexpr std::uint64_t kFileExtents = 8 * kMiB;
 
 std::uint64_t first_word(const Hash& hash) {
   std::uint64_t word;
@@ -157,7 +159,13 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
     item.entry.link_group = first_word(crypto::keyed_hash(repository_.tree_key(), name.bytes())) | 1;
   }
   if (regular && item.entry.size_bytes > 0 && item.entry.size_bytes <= kBundledFileBytesMax) {
-    return queue_small(item, std::move(pending), false, std::move(previous.entry.content));
+    // A file that was large may lie in a great many places; of a bundle that is mostly dead nothing is kept.
+    std::vector<model::Extent> before =
+        Slices(previous.entry.content).slice(0, kBundledFileBytesMax + kShiftBytesMax);
+    std::erase_if(before, [&](const model::Extent& extent) {
+      return extent.hole || std::binary_search(sparse_.begin(), sparse_.end(), extent.chunk);
+    });
+    return queue_small(item, std::move(pending), false, std::move(before));
   }
   pending.entry = item.entry;
   if (item.stream) return queue_large(item, std::move(pending), nullptr);
@@ -238,6 +246,7 @@ Result<void> Archive::queue_large(source::Item& item, Pending pending, const rep
     range.to = std::min(from + step, size);
     range.last = range.to == size;
     range.paged = paged;
+    range.extents_max = std::clamp<std::uint64_t>(kFileExtents / (size / step + 1), 256, 16 * kKiB);
     if (before != nullptr) {
       range.pages.before = before->read(from / kRangeBytes);
       range.before = old_content.slice(range.from, range.to);
@@ -249,7 +258,11 @@ Result<void> Archive::queue_large(source::Item& item, Pending pending, const rep
     TRY(context_.pipeline.submit(job));
   }
   if (item.entry.link_group != 0) {
-    if (linked_.size() >= kLinkedMax) linked_.clear();
+    linked_jobs_ += jobs.size();
+    if (linked_jobs_ >= kLinkedJobsMax) {
+      linked_.clear();
+      linked_jobs_ = jobs.size();
+    }
     linked_[item.entry.link_group] = jobs;
   }
   if (old != nullptr) pending.old = std::make_unique<repo::LocalEntry>(*old);

@@ -119,6 +119,7 @@ class Archive {
   std::vector<std::pair<std::uint64_t, model::TransactionId>> pages_;
   std::vector<RootCount> roots_;
   std::map<std::uint64_t, std::vector<std::shared_ptr<Job>>> linked_;  // by link group
+  std::size_t linked_jobs_ = 0;                                        // in it
 };
 
 }  // namespace holdfast::flow

@@ -91,7 +91,7 @@ void ContentRange::load_old_pieces() {
 
 // A chunk that is not known, as parts that are and parts that are new; nothing where it is not worth it.
 std::vector<Part> ContentRange::divide(Bytes data) {
-  if (range_.before.empty() || storer_.find_data(data)) return {};
+  if (range_.before.empty() || patch_.extents() >= range_.extents_max || storer_.find_data(data)) return {};
   load_old_pieces();
   return storer_.divide(old_, data);
 }

@@ -46,6 +46,7 @@ struct Range {
   std::uint64_t from = 0, to = 0;
   bool last = false;                  // to is the file's end
   bool paged = false;                 // cut in blocks, compared by pages
+  std::size_t extents_max = 0;        // beyond these nothing more is patched
   std::vector<model::Extent> before;  // what [from, to) was last time, or where it may have been
   PageHashes pages;
   FileResult result;

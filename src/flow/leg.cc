@@ -165,13 +165,15 @@ void remember(const Run& run, const Archive& archive, const Previous& previous, 
   remove_pages(run, previous, std::move(summary));
 }
 
-// Of packs that are gone, or were never committed.
+// Of packs that are gone, or have not been committed for long.
 void forget_pieces(PieceStore& pieces, const repo::Transaction& transaction, const repo::History& history) {
   std::set<model::TransactionId> committed{transaction.id()};
   for (const repo::Snapshot& snapshot : history.commits) committed.insert(snapshot.commit.transaction);
-  pieces.sweep([&](const model::PackId& pack) {
-    return committed.contains(pack.transaction) && transaction.log().generation(pack).has_value();
-  });
+  const auto wanted = [&](const model::PackId& pack) {
+    if (!transaction.log().generation(pack)) return PieceStore::Want::no;
+    return committed.contains(pack.transaction) ? PieceStore::Want::yes : PieceStore::Want::unfinished;
+  };
+  pieces.sweep(wanted, transaction.repository().now().seconds);
 }
 
 // Checkpoints of interrupted runs have done their work once there is a snapshot of the same source. This

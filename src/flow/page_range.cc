@@ -96,7 +96,7 @@ Result<void> PageRange::store_block(std::uint64_t from, Bytes block, std::stop_t
   const std::size_t first_page = (from - range_.from) / kPageBytes;
   const std::size_t pages = block.size() / kPageBytes;
   const auto& before = range_.pages.before;
-  if (before.size() >= first_page + pages) {
+  if (before.size() >= first_page + pages && patch_.extents() < range_.extents_max) {
     const std::vector<model::Extent> old = old_extents(from, from + block.size());
     std::uint64_t covered = 0;
     std::vector<bool> changed(pages);

@@ -20,6 +20,7 @@ class Patch {
   void keep(const model::Extent& extent);
   // Goes on with bytes that are not. A part is never split, so a chunk can be longer by one.
   Result<void> add(Bytes bytes, std::stop_token stop);
+  std::size_t extents() const { return content_.size(); }
   // Stores what is left; the content of the whole range. Call once.
   Result<std::vector<model::Extent>> finish(std::stop_token stop);
 

@@ -21,16 +21,17 @@ constexpr char kFolder[] = "/pieces/";
 // Of one pack: 5 MiB of them. A pack of very compressible data may have more, which then are not remembered.
 constexpr std::size_t kPiecesPerPackMax = 256 * 1024;
 constexpr off_t kFileBytesMax = 16 * kMiB;
+constexpr std::size_t kOverheadBytes = crypto::kNonceBytes + crypto::kTagBytes;
 constexpr std::size_t kLoadedMax = 4;
+constexpr std::int64_t kUnfinishedSeconds = 7 * 24 * 3600;
 
-// A name is used once, so one nonce is enough.
 crypto::Aead aead_for(const repo::LocalState& local, const model::PackId& pack) {
   const std::string name = repo::text(pack);
   return crypto::Aead(crypto::derive_key("holdfast 0 pieces", {local.key().bytes(), as_bytes(name)}));
 }
 
 Buffer read_file(const std::string& name) {
-  const Fd fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd(::open(name.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
   if (!fd.valid() || ::fstat(fd.get(), &status) != 0 || status.st_size > kFileBytesMax) return {};
   Buffer out(static_cast<std::size_t>(status.st_size));
@@ -79,10 +80,17 @@ void PieceStore::close(const model::PackId& pack) {
     making_.erase(at);
   }
   ::mkdir((local_.directory() + kFolder).c_str(), 0700);
+  // What stands there belongs to a store that was put back to an earlier state.
+  ::unlink(file_name(pack).c_str());
   const Fd fd(::open(file_name(pack).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd.valid()) return;
-  Buffer sealed(plain.size() + crypto::kTagBytes);
-  aead_for(local_, pack).seal({}, {}, plain, sealed);
+  // From the text, so that cloned machines don't put two texts under one nonce.
+  const Hash hash = crypto::keyed_hash(local_.key(), plain);
+  crypto::Nonce nonce;
+  std::copy_n(hash.begin(), nonce.size(), nonce.begin());
+  Buffer sealed(kOverheadBytes + plain.size());
+  std::copy(nonce.begin(), nonce.end(), sealed.begin());
+  aead_for(local_, pack).seal(nonce, {}, plain, MutableBytes(sealed).subspan(nonce.size()));
   // A short write leaves a file that does not open: not known.
   if (::write(fd.get(), sealed.data(), sealed.size()) < 0) return;
 }
@@ -90,9 +98,12 @@ void PieceStore::close(const model::PackId& pack) {
 PieceStore::Loaded PieceStore::load(const model::PackId& pack) const {
   Loaded loaded{pack, {}, {}};
   const Buffer sealed = read_file(file_name(pack));
-  if (sealed.size() < crypto::kTagBytes) return loaded;
-  loaded.records.resize(sealed.size() - crypto::kTagBytes);
-  if (!aead_for(local_, pack).open({}, {}, sealed, loaded.records)) return loaded;
+  if (sealed.size() < kOverheadBytes) return loaded;
+  crypto::Nonce nonce;
+  std::copy_n(sealed.begin(), nonce.size(), nonce.begin());
+  loaded.records.resize(sealed.size() - kOverheadBytes);
+  if (!aead_for(local_, pack).open(nonce, {}, Bytes(sealed).subspan(nonce.size()), loaded.records))
+    return loaded;
   Decoder in(loaded.records);
   while (in.ok() && in.left() > 0) {
     const std::size_t at = loaded.records.size() - in.left();
@@ -122,14 +133,20 @@ std::vector<Piece> PieceStore::find(const model::Address& chunk) {
   return read_record(in, slot);
 }
 
-void PieceStore::sweep(const std::function<bool(const model::PackId&)>& wanted) {
+void PieceStore::sweep(const std::function<Want(const model::PackId&)>& wanted, std::int64_t now_seconds) {
   if (local_.directory().empty()) return;
   const std::string folder = local_.directory() + kFolder;
   const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.c_str()), ::closedir);
   if (open == nullptr) return;
   while (const dirent* const file = ::readdir(open.get())) {
     const auto pack = repo::parse_pack_id(file->d_name);
-    if (pack && !wanted(*pack)) ::unlink((folder + file->d_name).c_str());
+    const Want want = pack ? wanted(*pack) : Want::yes;
+    if (want == Want::yes) continue;
+    const std::string name = folder + file->d_name;
+    struct stat status {};
+    const bool recent =
+        ::stat(name.c_str(), &status) == 0 && now_seconds - status.st_mtime < kUnfinishedSeconds;
+    if (want == Want::no || !recent) ::unlink(name.c_str());
   }
 }
 

@@ -29,8 +29,10 @@ class PieceStore {
   // The pieces of a chunk that an earlier run stored; empty where not known.
   std::vector<Piece> find(const model::Address& chunk);
 
-  // Removes what is remembered of packs that are not `wanted`.
-  void sweep(const std::function<bool(const model::PackId&)>& wanted);
+  // Removes what is remembered of packs that are not `wanted`, and of `unfinished` ones (another
+  // run's, perhaps under way) if it is more than a week old.
+  enum class Want : std::uint8_t { yes, no, unfinished };
+  void sweep(const std::function<Want(const model::PackId&)>& wanted, std::int64_t now_seconds);
 
  private:
   struct Making {

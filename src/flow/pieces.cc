@@ -163,18 +163,20 @@ bool worth_dividing(const std::vector<Part>& parts) {
 
 std::vector<model::Address> sparse_chunks(const std::vector<model::Extent>& content) {
   struct Use {
-    std::uint64_t live = 0, end = 0;
+    std::uint64_t live = 0, begin = ~std::uint64_t{0}, end = 0;
   };
   std::map<model::Address, Use> uses;
   for (const model::Extent& extent : content) {
     if (extent.hole) continue;
     Use& use = uses[extent.chunk];
     use.live += extent.length;
+    // Of a bundle the rest is other files'.
+    use.begin = extent.id == model::ShortId{} ? std::min(use.begin, extent.offset) : 0;
     use.end = std::max(use.end, extent.offset + extent.length);
   }
   std::vector<model::Address> sparse;
   for (const auto& [chunk, use] : uses) {
-    if (use.live * 2 < use.end) sparse.push_back(chunk);
+    if (use.live * 2 < use.end - use.begin) sparse.push_back(chunk);
   }
   return sparse;
 }

@@ -176,8 +176,8 @@ void Storer::take_in(Member& member, std::vector<Inside>& inside) {
   if (!content.empty()) return bundle_.resize(begin);
 
   OldPieces old;
-  for (const model::Extent& extent : member.before) {
-    if (!extent.hole) old.add(extent, context_.pieces.find(extent.chunk));
+  if (bytes.size() >= kPiecedBytesMin) {
+    for (const model::Extent& extent : member.before) old.add(extent, context_.pieces.find(extent.chunk));
   }
   std::vector<Part> parts = divide(old, bytes);
   const bool whole = parts.empty();
@@ -257,6 +257,8 @@ Result<void> Storer::store_range(Range& range, std::stop_token stop) {
   }
   TRY(range.paged ? store_by_pages(range, *content.value(), stop)
                   : store_by_content(range, *content.value(), stop));
+  range.before = {};
+  range.pages.before = {};
   if (range.result.error) return {};
   const auto same = content.value()->unchanged_since(range.item);
   if (!same.ok()) {

@@ -12,7 +12,7 @@ namespace {
 
 constexpr char kMagic[4] = {'H', 'F', 'L', '1'};
 constexpr std::size_t kHeadBytes = 36;
-constexpr std::uint32_t kRecordBytesMax = 64 * kMiB;
+constexpr std::uint32_t kRecordBytesMax = 256 * kMiB;
 // The summary is sealed under a number that no leaf gets.
 constexpr std::uint64_t kSummaryNumber = ~std::uint64_t{0};
 

@@ -15,6 +15,8 @@ inline constexpr std::size_t kPackTrailerBytes = 4096;
 inline constexpr std::size_t kIdentityBytes = 512;
 inline constexpr unsigned kFrameLog2Min = 12;
 inline constexpr unsigned kFrameLog2Max = 16;
+// What readers accept of one chunk.
+inline constexpr std::uint32_t kChunkPlainBytesMax = 128 * kMiB;
 inline constexpr std::size_t kFrameOverheadBytes = crypto::kNonceBytes + crypto::kTagBytes;
 // Chunk streams shorter than this make a short pack, with smaller frames.
 inline constexpr std::size_t kShortPackBytes = 1024 * 1024;

@@ -25,6 +25,10 @@ bool PackWriter::full() const { return frames_ >= kFullFrames || directory_.size
 
 Result<std::uint32_t> PackWriter::add(const NewChunk& chunk) {
   HF_ASSERT(!chunk.stored.empty());
+  if (chunk.plain_bytes > kChunkPlainBytesMax) {
+    return Error(Errc::unsupported, "a chunk would be larger than 128 MiB")
+        .hint("is there a file of very many terabytes that was changed in very many places?");
+  }
   directory_.push_back({chunk.id, static_cast<std::uint32_t>(stream_bytes_),
                         static_cast<std::uint32_t>(chunk.stored.size()), chunk.plain_bytes, chunk.codec,
                         chunk.type});

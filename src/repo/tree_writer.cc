@@ -7,6 +7,8 @@ namespace holdfast::repo {
 
 namespace {
 
+// A leaf ends before it has more, unless one file alone does: some 3 MiB, and 16 MiB in a reader's memory.
+constexpr std::size_t kLeafExtentsMax = 256 * 1024;
 constexpr std::uint64_t kLeafModulus = 512;
 constexpr std::uint64_t kNodeModulus = 128;
 // A leaf is stored as a delta where less than 1/4 of it changed.
@@ -39,8 +41,11 @@ Result<void> TreeWriter::add(model::Entry entry, const model::Stamp& stamp, Prov
     return Error(Errc::unsupported, "/" + entry.path.substr(0, 1000) + ": too large for a snapshot's tree");
   }
   const std::uint64_t text = model::text_bytes(entry);
-  if (text_bytes_ + text > model::kLeafTextBytesMax) TRY(close_leaf(stop));
+  const bool too_large = text_bytes_ + text > model::kLeafTextBytesMax ||
+                         (!entries_.empty() && extents_ + entry.content.size() > kLeafExtentsMax);
+  if (too_large) TRY(close_leaf(stop));
   text_bytes_ += text;
+  extents_ += entry.content.size();
   const model::Address* last = nullptr;
   for (const model::Extent& extent : entry.content) {
     if (extent.hole || (last != nullptr && *last == extent.chunk)) continue;
@@ -173,6 +178,7 @@ Result<void> TreeWriter::close_leaf(std::stop_token stop) {
   entries_.clear();
   provenances_.clear();
   text_bytes_ = 0;
+  extents_ = 0;
   return add_child(0, std::move(child), stop);
 }
 

@@ -67,6 +67,7 @@ class TreeWriter {
   std::vector<LocalEntry> entries_;                // of the leaf in the making
   std::vector<Provenance> provenances_;            // of the same
   std::uint64_t text_bytes_ = 0;                   // of the same
+  std::size_t extents_ = 0;                        // of the same
   std::vector<std::vector<model::Child>> levels_;  // children gathered at level i + 1
   std::uint64_t stored_chunks_ = 0, stored_plain_bytes_ = 0, stored_bytes_ = 0;
 };

@@ -1,9 +1,14 @@
 // Of changed files only what changed is stored: pieces by themselves, what is remembered of them, and whole
 // backups of edited files.
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "flow/patch.h"
 #include "flow/piece_store.h"
 #include "flow/storer.h"
+#include "repo/names.h"
+#include "repo/tree_writer.h"
 #include "storage/memory.h"
 #include "tests/support/backup_world.h"
 
@@ -215,13 +220,14 @@ TEST_F(EditedFiles, OfALargeFileOnlyChangedPiecesAreStored) {
 }
 
 TEST_F(EditedFiles, AFileThatGrewOutOfItsBundleKeepsItsPieces) {
-  std::string text = prose(60'000, 1);
+  std::string text = prose(120'000, 1);
+  put("home/neighbour", prose(127'000, 7));  // before it in its bundle
   put("home/notes", text);
   backup();
-  text += prose(9'001, 3);
+  text += prose(19'001, 3);
   put("home/notes", text);
-  EXPECT_LT(backup(), 30'000u);
-  text.resize(50'000);
+  EXPECT_LT(backup(), 50'000u);
+  text.resize(100'000);
   put("home/notes", text);
   EXPECT_LT(backup(), 20'000u);
 }
@@ -259,6 +265,93 @@ TEST_F(EditedFiles, ADifferentialRunComparesWithTheFullOne) {
     put("home/notes", text);
     EXPECT_LT(backup(spec), 30'000u) << at;
   }
+}
+
+TEST_F(EditedFiles, OfAMostlyDeadBundleNothingIsKept) {
+  std::string text = prose(100'000, 1);
+  put("home/notes", text);
+  for (int i = 0; i < 6; ++i)
+    put(fmt::format("home/o{}", i), prose(120'000, static_cast<std::uint64_t>(i) + 2));
+  backup();
+  for (int i = 0; i < 6; ++i) files_.remove(fmt::format("home/o{}", i));
+  backup();  // sees that it is mostly dead
+  text += "x";
+  put("home/notes", text);
+  EXPECT_GE(backup(), 100'000u);
+  text += "x";
+  put("home/notes", text);
+  EXPECT_LT(backup(), 30'000u);
+}
+
+TEST_F(EditedFiles, WhatIsRememberedStaysOnlyForPacksThatAreThere) {
+  const auto repository = world_.open();
+  const auto local = repo::LocalState::open(world_.cache(), *repository.value());
+  const model::PackId mine{{5, 1}, 0}, gone{{5, 2}, 0}, young{{5, 3}, 0}, old{{5, 4}, 0};
+  const auto put_pieces = [&] {
+    PieceStore store(*local);
+    for (const model::PackId& pack : {mine, gone, young, old}) {
+      store.add({pack, 7}, {{100, id_of(1)}, {200, id_of(2)}});
+      store.close(pack);
+    }
+  };
+  put_pieces();
+  put_pieces();  // the same names again
+  const std::string file = local->directory() + "/pieces/" + repo::text(old);
+  const timespec times[2] = {{0, UTIME_OMIT}, {1'000'000'000, 0}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, file.c_str(), times, 0), 0);
+  PieceStore store(*local);
+  store.sweep(
+      [&](const model::PackId& pack) {
+        return pack == mine   ? PieceStore::Want::yes
+               : pack == gone ? PieceStore::Want::no
+                              : PieceStore::Want::unfinished;
+      },
+      system_clock().now_ns() / 1'000'000'000);
+  ASSERT_EQ(store.find({mine, 7}).size(), 2u);
+  EXPECT_EQ(store.find({mine, 7})[1].length, 200u);
+  EXPECT_TRUE(store.find({mine, 8}).empty());
+  EXPECT_TRUE(store.find({gone, 7}).empty());
+  EXPECT_EQ(store.find({young, 7}).size(), 2u);
+  EXPECT_TRUE(store.find({old, 7}).empty());
+}
+
+TEST_F(EditedFiles, ADamagedFileOfPiecesIsNotKnown) {
+  const auto repository = world_.open();
+  const auto local = repo::LocalState::open(world_.cache(), *repository.value());
+  const model::PackId pack{{5, 1}, 0};
+  {
+    PieceStore store(*local);
+    store.add({pack, 7}, {{100, id_of(1)}});
+    store.close(pack);
+  }
+  const std::string file = local->directory() + "/pieces/" + repo::text(pack);
+  std::FILE* const out = std::fopen(file.c_str(), "r+");
+  ASSERT_NE(out, nullptr);
+  std::fseek(out, 15, SEEK_SET);
+  std::fputc('?', out);
+  std::fclose(out);
+  EXPECT_TRUE(PieceStore(*local).find({pack, 7}).empty());
+}
+
+// Files in very many places: a leaf ends before it would hold too many of them.
+TEST_F(EditedFiles, ALeafEndsBeforeItHoldsTooManyExtents) {
+  const auto repository = world_.open();
+  const auto local = repo::LocalState::open(world_.cache(), *repository.value());
+  const auto transaction = repo::Transaction::rehearse(*repository.value(), *local, {});
+  ASSERT_TRUE(transaction.ok());
+  repo::ChunkWriter metadata(*transaction.value(), true);
+  model::References references;
+  repo::LocalTreeWriter memory("", local->key(), world_.random());
+  repo::TreeWriter tree(*repository.value(), metadata, references, memory, {});
+  for (int i = 0; i < 5; ++i) {
+    model::Entry entry;
+    entry.path = fmt::format("f{}", i);
+    for (std::uint32_t e = 0; e < 100'000; ++e) entry.content.push_back(extent(e % 2, 2 * e, 1));
+    entry.size_bytes = entry.content.size();
+    ASSERT_TRUE(tree.add(std::move(entry), {}, {}, {}).ok());
+  }
+  ASSERT_TRUE(tree.finish({}).ok());
+  EXPECT_GE(tree.stored_chunks(), 4u);  // three leaves and what is above them
 }
 
 TEST_F(EditedFiles, RandomEditsOnSeveralThreadsComeBackExactly) {

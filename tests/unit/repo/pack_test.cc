@@ -190,6 +190,20 @@ TEST_F(Pack, AFullPackWithALargeLastChunkIsWritten) {
   lose_and_repair(4);
 }
 
+TEST_F(Pack, AChunkThatReadersWouldRefuseIsRefused) {
+  PackWriter writer(*storage_, {kId, session_, index_, random_}, kPack);
+  const Buffer stored = noise(100);
+  const auto add = [&](std::uint32_t plain_bytes) {
+    return writer.add({{}, model::ChunkType::leaf, Codec::zstd, plain_bytes, stored});
+  };
+  EXPECT_TRUE(add(kChunkPlainBytesMax).ok());
+  const auto refused = add(kChunkPlainBytesMax + 1);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind(), Errc::unsupported);
+  ASSERT_TRUE(writer.finish({}).ok());
+  EXPECT_TRUE(open().ok());
+}
+
 TEST_F(Pack, AnyFlippedByteIsFound) {
   write({3000, 1, 5000});
   const Buffer good = object();
