@@ -257,7 +257,7 @@ Result<LegResult> run_leg(Run& run, std::stop_token stop) {
   } else if (leg.value().end != Archive::End::complete) {
     run.checkpoint = transaction->id();
     run.stored = leg.value().report;
-    run.history.commits.push_back(*leg.value().report.snapshot);
+    run.history.add(*leg.value().report.snapshot);
   }
   return leg;
 }

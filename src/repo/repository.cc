@@ -212,6 +212,11 @@ std::vector<const Snapshot*> History::snapshots() const {
   return out;
 }
 
+void History::add(Snapshot snapshot) {
+  positions[snapshot.commit.transaction] = commits.size();
+  commits.push_back(std::move(snapshot));
+}
+
 const Snapshot* History::find(const TransactionId& id) const {
   const auto at = positions.find(id);
   return at == positions.end() ? nullptr : &commits[at->second];

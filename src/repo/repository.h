@@ -47,6 +47,8 @@ struct History {
   // Snapshots proper: not checkpoints, not forgotten.
   std::vector<const Snapshot*> snapshots() const;
   const Snapshot* find(const model::TransactionId& id) const;
+  // One that was committed since. Pointers to others are void afterwards.
+  void add(Snapshot snapshot);
   std::map<model::TransactionId, std::size_t> positions;  // of `commits`, for find()
 };
 

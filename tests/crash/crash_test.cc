@@ -42,7 +42,7 @@ FileSet second_files() {
   files.file("home/f07", "edited", 2);
   files.remove("home/f09");
   files.remove("home/old");  // most of a pack: to be relocated
-  files.file("home/new", noise(90'000, 9), 2);
+  files.file("home/new", noise(140'000, 9), 2);
   std::string image = files.at("home/disk.img").bytes;
   image.replace(8192, 4096, noise(4096, 10));
   files.file("home/disk.img", image, 2);
@@ -299,7 +299,7 @@ class LongRun {
     world_.emplace(*storage_, seed);
     files_.directory("home");
     for (int i = 0; i < kFiles; ++i)
-      files_.file(fmt::format("home/f{:02}", i), noise(70'000, static_cast<std::uint64_t>(i)));
+      files_.file(fmt::format("home/f{:02}", i), noise(140'000, static_cast<std::uint64_t>(i)));
   }
   SimDisk& disk() { return disk_; }
   Result<void> create() { return world_->create(); }

@@ -8,7 +8,7 @@
 namespace holdfast::testing {
 namespace {
 
-constexpr std::size_t kLarge = 100 * 1000;  // one chunk of its own
+constexpr std::size_t kLarge = 150 * 1000;  // one chunk of its own
 
 class PruneTest : public ::testing::Test {
  protected:

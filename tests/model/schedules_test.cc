@@ -11,7 +11,7 @@ namespace {
 
 using model::TransactionId;
 
-constexpr std::size_t kLarge = 100 * 1000;
+constexpr std::size_t kLarge = 150 * 1000;
 
 flow::PruneOptions patient() {
   flow::PruneOptions options = thorough();

@@ -43,7 +43,7 @@ Files random_files(std::mt19937_64& random) {
   for (std::uint64_t i = 0; i < 6; ++i) {
     const std::uint64_t content = up_to(random, 12);
     const bool large = content < 5;  // chunks of their own; the others go into bundles
-    if (up_to(random, 4) != 0) files[fmt::format("d/f{}", i)] = noise(content, large ? 66'000 : 500);
+    if (up_to(random, 4) != 0) files[fmt::format("d/f{}", i)] = noise(content, large ? 135'000 : 500);
   }
   if (files.empty()) files["d/f"] = "x";
   return files;

@@ -66,8 +66,8 @@ FileSet home(int directories = 20, int files_each = 30) {
 TEST_F(Backup, GivesBackWhatWasThere) {
   FileSet files = home();
   files.file("home/empty", "");
-  files.file("home/exactly-bundled", noise(64 * kKiB, 1));
-  files.file("home/just-large", noise(64 * kKiB + 1, 2));
+  files.file("home/exactly-bundled", noise(128 * kKiB, 1));
+  files.file("home/just-large", noise(128 * kKiB + 1, 2));
   expect_same(run(files), files);
 }
 
@@ -102,7 +102,7 @@ TEST_F(Backup, SmallFilesShareBundlesThoughDirectoriesLieBetweenThem) {
   others.directory("home");
   for (std::uint64_t i = 0; i < 300; ++i) {
     others.directory(fmt::format("home/e{:03}", i));
-    others.file(fmt::format("home/e{:03}/large", i), noise(66'000, i));
+    others.file(fmt::format("home/e{:03}/large", i), noise(140'000, i));
     others.file(fmt::format("home/e{:03}/small", i), prose(300, 5000 + i));
   }
   EXPECT_LT(run(others, threads).data_blobs, 300 + 20u);
@@ -281,7 +281,7 @@ TEST_F(Backup, AStopInALaterRunKeepsWhatThePreviousTreeHad) {
   FileSet files = home();
   run(files);
   for (int d = 0; d < 20; ++d)
-    files.file(fmt::format("home/d{:03}/f003", d), noise(70'000, static_cast<std::uint64_t>(d)), 2);
+    files.file(fmt::format("home/d{:03}/f003", d), noise(140'000, static_cast<std::uint64_t>(d)), 2);
   StoppingSource stopped(files, 300);
   ASSERT_FALSE(world_.backup_from(stopped, BackupWorld::spec(), nullptr, stopped.token()).ok());
   StoppingSource again(files, -1);

@@ -18,7 +18,7 @@ using testing::noise;
 using testing::SlowSource;
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
-constexpr std::size_t kFileBytes = 70'000;  // too large for a bundle: each is opened when the walk is there
+constexpr std::size_t kFileBytes = 140'000;  // too large for a bundle: each is opened when the walk is there
 
 std::string name(int i) { return fmt::format("home/f{:03}", i); }
 
