@@ -19,6 +19,8 @@ class Meter final : public source::Source, public Observer {
   // `ahead` gives the same as `source`, for the count; null: no count. The others outlive the Meter.
   Meter(source::Source& source, Observer& observer, std::unique_ptr<source::Source> ahead);
 
+  bool repeatable() const override { return source_.repeatable(); }
+  Result<void> restart() override { return source_.restart(); }
   Result<bool> next(source::Item& item, std::stop_token stop) override;
   Result<void> complete(source::Item& item) override;
   Result<std::unique_ptr<source::Content>> open(const source::Item& item) override;

@@ -48,7 +48,7 @@ class Source {
   // Errors here concern this one file only: denied, not_found (vanished), …
   virtual Result<std::unique_ptr<Content>> open(const Item& item) = 0;
   // Whether restart() may be called; not where the content comes once, as a stream does.
-  virtual bool repeatable() const { return false; }
+  virtual bool repeatable() const = 0;
   // next() begins again at the first item, with what is there by now. No Content may be in use.
   virtual Result<void> restart() { return Error(Errc::unsupported, "this source can be read only once"); }
 };

@@ -28,6 +28,7 @@ class StreamSource : public Source {
                                                             Clock& clock);
   ~StreamSource() override;
 
+  bool repeatable() const override { return false; }
   Result<bool> next(Item& item, std::stop_token stop) override;
   Result<void> complete(Item& item) override;
   Result<std::unique_ptr<Content>> open(const Item& item) override;

@@ -14,6 +14,7 @@ class StoppingSource final : public source::Source {
  public:
   StoppingSource(source::Source& inner, std::size_t stop_at, std::stop_source& stop)
       : inner_(inner), stop_at_(stop_at), stop_(stop) {}
+  bool repeatable() const override { return false; }
   Result<bool> next(source::Item& item, std::stop_token) override {
     if (given_++ == stop_at_) stop_.request_stop();
     return inner_.next(item, {});

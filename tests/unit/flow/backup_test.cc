@@ -228,6 +228,7 @@ namespace {
 class StoppingSource final : public source::Source {
  public:
   StoppingSource(const FileSet& files, int items) : source_(files.list()), left_(items) {}
+  bool repeatable() const override { return false; }
   Result<bool> next(source::Item& item, std::stop_token stop) override {
     if (left_-- == 0) stop_.request_stop();
     return source_.next(item, stop);
@@ -504,6 +505,7 @@ class PrunedSource final : public source::Source {
  public:
   PrunedSource(const FileSet& files, BackupWorld& world, PruneOptions options)
       : source_(files.list()), world_(world), options_(options) {}
+  bool repeatable() const override { return false; }
   Result<bool> next(source::Item& item, std::stop_token stop) override {
     if (++items_ == 60) {
       const auto repository = TRY(world_.open());

@@ -66,6 +66,7 @@ class MeterTest : public ::testing::Test {
 // As many as one takes, until it is told to stop.
 class Endless final : public source::Source {
  public:
+  bool repeatable() const override { return false; }
   Result<bool> next(source::Item& item, std::stop_token stop) override {
     if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
     item.entry.path = "x";
