@@ -1,6 +1,5 @@
 // From what is ready to the new tree: counted, told, added. And how a leg ends before the walk does.
 #include "base/codec.h"
-#include "crypto/hash.h"
 #include "flow/archive.h"
 
 namespace holdfast::flow {
@@ -84,9 +83,7 @@ void Archive::fail(std::string_view path, std::string_view during, const Error& 
   Encoder name;
   name.string(path);
   name.string(during);
-  const Hash hash = crypto::keyed_hash(context_.local.key(), name.bytes());
-  std::uint64_t word;
-  std::memcpy(&word, hash.data(), sizeof word);
+  const std::uint64_t word = path_hash(context_.local, as_text(name.bytes()));
   if (context_.told.problems.insert(word).second) context_.observer.problem(path, during, error);
 }
 

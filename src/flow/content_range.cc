@@ -91,15 +91,20 @@ void ContentRange::load_old_pieces() {
 
 // A chunk that is not known, as parts that are and parts that are new; nothing where it is not worth it.
 std::vector<Part> ContentRange::divide(Bytes data) {
-  if (range_.before.empty() || patch_.extents() >= range_.extents_max || storer_.find_data(data)) return {};
+  if (range_.before.empty() || patch_.extents() >= range_.extents_max) return {};
   load_old_pieces();
   return storer_.divide(old_, data);
 }
 
 Result<void> ContentRange::store_chunk(Bytes data, std::stop_token stop) {
+  const Storer::Data found = storer_.look_up(data);
+  if (found.known) {
+    patch_.keep(*found.known);
+    return {};
+  }
   const std::vector<Part> parts = divide(data);
   if (parts.empty()) {
-    const model::Extent stored = TRY(storer_.store_data(data, Storer::Remember::pieces, stop));
+    const model::Extent stored = TRY(storer_.store_unknown(found.id, data, Storer::Remember::pieces, stop));
     patch_.keep(stored);
   }
   for (const Part& part : parts) {

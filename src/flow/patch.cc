@@ -12,8 +12,7 @@ constexpr std::size_t kPatchBytes = kMiB;
 
 void Patch::keep(const model::Extent& extent) {
   if (extent.length == 0) return;
-  const bool after_waiting = !waiting_.empty() && waiting_.back() + 1 == content_.size();
-  if (after_waiting) {
+  if (ends_waiting()) {
     content_.push_back(extent.hole ? hole(extent.length) : extent);
   } else {
     append_extent(content_, extent.hole ? hole(extent.length) : extent);
@@ -22,8 +21,7 @@ void Patch::keep(const model::Extent& extent) {
 
 Result<void> Patch::add(Bytes bytes, std::stop_token stop) {
   if (gathered_.size() >= kPatchBytes) TRY(flush(stop));
-  const bool goes_on = !waiting_.empty() && waiting_.back() + 1 == content_.size();
-  if (goes_on) {
+  if (ends_waiting()) {
     content_.back().length += bytes.size();
   } else {
     model::Extent extent;

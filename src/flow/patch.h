@@ -25,6 +25,8 @@ class Patch {
   Result<std::vector<model::Extent>> finish(std::stop_token stop);
 
  private:
+  // The content so far ends with bytes that are not stored yet.
+  bool ends_waiting() const { return !waiting_.empty() && waiting_.back() + 1 == content_.size(); }
   Result<void> flush(std::stop_token stop);
 
   Store store_;

@@ -101,28 +101,31 @@ void Storer::remember_pieces(const model::Address& chunk, const std::vector<Byte
   if (any) context_.pieces.add(chunk, pieces);
 }
 
-std::optional<model::Extent> Storer::find_data(Bytes data) {
-  if (all_zero(data)) return hole(data.size());
-  const auto id = model::short_id(repo::chunk_id(repository_.chunk_id_key(), model::ChunkType::data, data));
+Storer::Data Storer::look_up(Bytes data) {
+  if (all_zero(data)) return {{}, hole(data.size())};
+  Data out{repo::chunk_id(repository_.chunk_id_key(), model::ChunkType::data, data), std::nullopt};
+  const model::ShortId id = model::short_id(out.id);
   const auto known = context_.known.find(id);
-  if (!known || known->length != data.size()) return std::nullopt;
-  return model::Extent{known->chunk, id, 0, data.size(), false};
+  if (known && known->length == data.size()) {
+    out.known = model::Extent{known->chunk, id, 0, data.size(), false};
+  }
+  return out;
 }
 
-Result<model::Extent> Storer::store_data(Bytes data, Remember remember, std::stop_token stop) {
-  if (all_zero(data)) return hole(data.size());
-  const model::ChunkId id = repo::chunk_id(repository_.chunk_id_key(), model::ChunkType::data, data);
-  model::Extent extent{{}, model::short_id(id), 0, data.size(), false};
-  if (const auto known = context_.known.find(extent.id); known && known->length == data.size()) {
-    extent.chunk = known->chunk;
-    return extent;
-  }
+Result<model::Extent> Storer::store_unknown(const model::ChunkId& id, Bytes data, Remember remember,
+                                            std::stop_token stop) {
   const Stored stored = TRY(store_new(model::ChunkType::data, id, data, stop));
-  extent.chunk = stored.address;
+  const model::Extent extent{stored.address, model::short_id(id), 0, data.size(), false};
   if (context_.dry_run) return extent;
   context_.known.remember(extent.id, {extent.chunk, 0, static_cast<std::uint32_t>(data.size())});
   if (stored.compressed && remember == Remember::pieces) remember_pieces(extent.chunk, {data});
   return extent;
+}
+
+Result<model::Extent> Storer::store_data(Bytes data, Remember remember, std::stop_token stop) {
+  const Data found = look_up(data);
+  if (found.known) return *found.known;
+  return store_unknown(found.id, data, remember, stop);
 }
 
 // Appends the file's bytes to the bundle in the making.

@@ -67,9 +67,15 @@ class Storer {
   friend class PageRange;
   friend class ContentRange;
 
-  // The data as a chunk that the repository has, or a hole if it is all zeros.
-  std::optional<model::Extent> find_data(Bytes data);
-  // The same, and stored if it is not there.
+  struct Data {
+    model::ChunkId id{};
+    std::optional<model::Extent> known;  // a chunk that the repository has, or a hole if it is all zeros
+  };
+  Data look_up(Bytes data);
+  // A chunk that was looked up and is not known.
+  Result<model::Extent> store_unknown(const model::ChunkId& id, Bytes data, Remember remember,
+                                      std::stop_token stop);
+  // Stored unless it is known.
   Result<model::Extent> store_data(Bytes data, Remember remember, std::stop_token stop);
   Result<Stored> store_new(model::ChunkType type, const model::ChunkId& id, Bytes plain,
                            std::stop_token stop);

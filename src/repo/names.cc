@@ -63,10 +63,10 @@ std::optional<PackObject> parse_pack_name(std::string_view name) {
     return std::nullopt;
   }
   PackObject out;
-  const bool parsed = parse(name.substr(5, 25), out.id.transaction) &&
-                      parse(name.substr(31, 8), out.id.pack, 16) &&
-                      parse(name.substr(40), out.generation, 10);
-  if (!parsed || pack_name(out.id, out.generation) != name) return std::nullopt;
+  const auto id = parse_pack_id(name.substr(5, 34));
+  if (!id || !parse(name.substr(40), out.generation, 10)) return std::nullopt;
+  out.id = *id;
+  if (pack_name(out.id, out.generation) != name) return std::nullopt;
   return out;
 }
 
