@@ -15,7 +15,7 @@ namespace holdfast::cli {
 
 void declare(Syntax& syntax, PruneOptions& options) {
   syntax.option("--max-unused", "PERCENT", &options.max_unused,
-                "leave packs alone while no more than this of the repository is dead within them; default 5, "
+                "leave packs alone while no more than this of the repository is dead within them; default 2, "
                 "or unlimited");
   syntax.flag("--dead-packs-only", &options.dead_packs_only,
               "remove packs that are dead altogether, copy none");

@@ -14,7 +14,7 @@ namespace holdfast::flow {
 struct PruneOptions {
   // Dead bytes that may stay within packs in use, in percent of what is live; 0: every pack with anything
   // dead is copied.
-  double max_unused_percent = 5;
+  double max_unused_percent = 2;
   // Remove packs that are dead altogether, copy none.
   bool dead_packs_only = false;
   // Unfinished transactions that began before this are taken for crashed and aborted; 0: all of them. A

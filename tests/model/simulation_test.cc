@@ -2,8 +2,8 @@
 // forgetting and taking it back, prunes, restores, and clients that die at any operation. After each, every
 // snapshot that counts must come back byte for byte, and a last prune must leave nothing that isn't needed.
 // One seed is one history.
-//   HOLDFAST_GC_SEEDS=<count>  how many (300)      HOLDFAST_GC_SEED=<n>  only that one, with what the clients
-//   did
+//   HOLDFAST_GC_SEEDS=<count>  how many (300, or 10,000 where HOLDFAST_TEST_LONG is set)
+//   HOLDFAST_GC_SEED=<n>       only that one, with what the clients did
 #include "flow/maintain.h"
 #include "flow/prune.h"
 #include "tests/model/gc_world.h"
@@ -300,7 +300,8 @@ std::uint64_t number(const char* variable, std::uint64_t otherwise) {
 TEST(Simulation, EverySnapshotThatCountsComesBack) {
   const std::uint64_t only = number("HOLDFAST_GC_SEED", 0);
   const std::uint64_t first = only != 0 ? only : number("HOLDFAST_GC_FROM", 1);
-  const std::uint64_t count = only != 0 ? 1 : number("HOLDFAST_GC_SEEDS", 300);
+  const std::uint64_t usual = std::getenv("HOLDFAST_TEST_LONG") != nullptr ? 10'000 : 300;
+  const std::uint64_t count = only != 0 ? 1 : number("HOLDFAST_GC_SEEDS", usual);
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     const ScratchDir cache;
     const auto wrong = simulate(seed, cache.path(), only != 0);
