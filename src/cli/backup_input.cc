@@ -11,6 +11,7 @@
 #include "model/select.h"
 #include "source/files.h"
 #include "source/stream.h"
+#include "source/threaded.h"
 
 namespace holdfast::cli {
 
@@ -171,7 +172,7 @@ Result<Input> open_files(const BackupOptions& options, flow::BackupSpec& spec) {
   if (!options.no_scan) input.ahead = TRY(source::FileSource::make(files));
   auto source = TRY(source::FileSource::make(std::move(files)));
   for (const source::Root& root : source->roots()) spec.paths.push_back("/" + root.path);
-  input.source = std::move(source);
+  input.source = std::make_unique<source::ThreadedSource>(std::move(source));
   return input;
 }
 
