@@ -1,7 +1,9 @@
 // TaskGroup: threads that end together. The first task that fails stops the others; wait() joins
-// them and returns that failure; the destructor stops and joins. No thread outlives its group.
+// them and returns that failure, or throws what a task threw (memory ran out); the destructor stops and
+// joins. No thread outlives its group, so declare it after all that its tasks use.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -29,10 +31,13 @@ class TaskGroup {
   Result<void> wait();
 
  private:
+  void run(const Task& task);
+
   std::stop_source stop_;
   std::stop_callback<std::function<void()>> outer_;
-  std::mutex mutex_;  // guards failure_
+  std::mutex mutex_;  // guards what is below
   std::optional<Error> failure_;
+  std::exception_ptr thrown_;
   std::vector<std::thread> threads_;
 };
 

@@ -139,12 +139,14 @@ Result<int> run(Context& context, const CatOptions& options) {
   const Session session = TRY(open_session(context));
   const repo::Repository& repository = *session.repository;
   std::string text;
+  int unreadable = 0;
   if (options.type == "config") {
     text = config_json(repository.config()).text();
   } else if (options.type == "key") {
     text = TRY(keys_json(repository, options.id, context.stop));
   } else {
-    const flow::SnapshotList list = TRY(flow::SnapshotList::read(repository, context.stop));
+    const flow::SnapshotList list = TRY(flow::SnapshotList::readable(repository, context.stop));
+    unreadable = warn_unreadable(context, list.history());
     if (options.type == "log") {
       text = log_json(list.history().log);
     } else {
@@ -163,7 +165,7 @@ Result<int> run(Context& context, const CatOptions& options) {
     }
   }
   context.out.line(text);
-  return 0;
+  return unreadable;
 }
 
 }  // namespace holdfast::cli

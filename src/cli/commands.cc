@@ -102,7 +102,15 @@ int warn_unreadable(const Context& context, const repo::History& history) {
       fmt::print(stderr, "holdfast: a snapshot may be missing here: {}\n", printable(why));
     }
   }
-  return history.unreadable.empty() ? 0 : 3;
+  if (history.log_trouble.empty()) return history.unreadable.empty() ? 0 : 3;
+  const std::string why = "the log can't be read to its end, so some of this may be out of date: ";
+  if (context.global.json) {
+    const std::string inner = JsonObject().add("message", why + history.log_trouble).text();
+    fmt::print(stderr, "{}\n", JsonObject().add("message_type", "error").raw("error", inner).text());
+  } else {
+    fmt::print(stderr, "holdfast: {}\n", printable(why + history.log_trouble));
+  }
+  return 3;
 }
 
 }  // namespace holdfast::cli

@@ -33,8 +33,8 @@ HOLDFAST_COMMAND(ManOptions)
 
 #undef HOLDFAST_COMMAND
 
-// Tells on standard error which commits can't be read; 3 where there are any, else 0: a list that may lack a
-// snapshot must not look whole.
+// Tells on standard error which commits can't be read, and whether the log can't; 3 where there is any such,
+// else 0: a list that may lack a snapshot must not look whole, nor "latest" be another one in silence.
 int warn_unreadable(const Context& context, const repo::History& history);
 
 }  // namespace holdfast::cli

@@ -46,7 +46,7 @@ Result<int> run(Context& context, const CopyOptions& options) {
   ProgressOptions show = TRY(progress_options(context));
   const Session from = TRY_AS(open_session(context, choice), "the repository to copy from");
   const Session to = TRY(open_session(context));
-  const flow::SnapshotList list = TRY(flow::SnapshotList::read(*from.repository, context.stop));
+  const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*from.repository, context.stop));
   auto picked = TRY(list.pick_all(options.ids, filter_of(options.filter)));
   std::reverse(picked.begin(), picked.end());  // oldest first, as they came to be
   if (options.dry_run) {

@@ -59,7 +59,7 @@ std::string summary_text(const flow::DiffReport& report, const flow::BlobCounts&
 
 Result<int> run(Context& context, const DiffOptions& options) {
   const Session session = TRY(open_session(context));
-  const flow::SnapshotList list = TRY(flow::SnapshotList::read(*session.repository, context.stop));
+  const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   const flow::PickedSnapshot from = TRY(list.pick(options.from, {}));
   const flow::PickedSnapshot to = TRY(list.pick(options.to, {}));
   const bool json = context.global.json;
@@ -97,7 +97,7 @@ Result<int> run(Context& context, const DiffOptions& options) {
   } else if (!context.global.quiet) {
     context.out.write(summary_text(report, added, removed));
   }
-  return 0;
+  return warn_unreadable(context, list.history());
 }
 
 }  // namespace holdfast::cli

@@ -69,7 +69,7 @@ Result<void> dump_one(repo::ChunkReader& chunks, const model::Commit& commit, co
 
 Result<int> run(Context& context, const DumpOptions& options) {
   const Session session = TRY(open_session(context));
-  const flow::SnapshotList list = TRY(flow::SnapshotList::read(*session.repository, context.stop));
+  const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   const flow::PickedSnapshot picked = TRY(list.pick(options.snapshot, filter_of(options.filter)));
   const std::string path = joined_path(picked.sub_path, options.path);
   const model::Commit& commit = picked.snapshot->commit;
@@ -85,11 +85,12 @@ Result<int> run(Context& context, const DumpOptions& options) {
   }
   if (!directory) {
     TRY(dump_one(chunks, commit, path, std::move(to), context.stop));
-    return 0;
+    return warn_unreadable(context, list.history());
   }
   sink::TarSink tar(std::move(to));
   const flow::DumpReport report = TRY(flow::dump_archive(chunks, commit, path, tar, context.stop));
-  if (report.left_out == 0) return 0;
+  const int unreadable = warn_unreadable(context, list.history());
+  if (report.left_out == 0) return unreadable;
   fmt::print(stderr, "holdfast: {} left out: a tar archive can't hold them\n",
              counted(report.left_out, "socket"));
   return exit_code(Errc::partial);

@@ -44,7 +44,7 @@ Result<flow::FindSpec> spec_of(const FindOptions& options) {
 Result<int> run(Context& context, const FindOptions& options) {
   const flow::FindSpec spec = TRY(spec_of(options));
   const Session session = TRY(open_session(context));
-  const flow::SnapshotList list = TRY(flow::SnapshotList::read(*session.repository, context.stop));
+  const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   auto picked = TRY(list.pick_all(options.snapshots, filter_of(options.filter)));
   if (options.reverse) std::reverse(picked.begin(), picked.end());
   repo::ChunkReader chunks(*session.repository, list.history().log);

@@ -83,7 +83,7 @@ Result<int> run(Context& context, const LsOptions& options) {
   }
   if (given.snapshot.empty()) given.snapshot = "latest";
   const Session session = TRY(open_session(context));
-  const flow::SnapshotList snapshots = TRY(flow::SnapshotList::read(*session.repository, context.stop));
+  const flow::SnapshotList snapshots = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   const flow::PickedSnapshot picked = TRY(snapshots.pick(given.snapshot, filter_of(options.filter)));
   const repo::History& history = snapshots.history();
   if (context.global.json) {
@@ -108,7 +108,7 @@ Result<int> run(Context& context, const LsOptions& options) {
                    fmt::format("snapshot {} has no /{}", flow::short_id(*picked.snapshot), selection.path));
     }
   }
-  return 0;
+  return warn_unreadable(context, history);
 }
 
 }  // namespace holdfast::cli

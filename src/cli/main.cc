@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <exception>
+#include <new>
 
 #include "cli/help.h"
 #include "cli/json.h"
@@ -68,8 +70,12 @@ int run(const std::vector<std::string>& words) {
 int main(int argc, char** argv) {
   try {
     return holdfast::cli::run(std::vector<std::string>(argv + 1, argv + std::max(argc, 1)));
-  } catch (const std::exception& error) {  // memory ran out, or a library broke its word
-    fmt::print(stderr, "holdfast: {}\n", error.what());
+  } catch (const std::bad_alloc&) {
+    std::fputs("holdfast: out of memory\nhint: free memory, or give the machine more, and run again\n",
+               stderr);
+    return 1;
+  } catch (const std::exception& error) {  // a library broke its word
+    std::fprintf(stderr, "holdfast: %s\n", error.what());
     return 1;
   }
 }

@@ -147,7 +147,7 @@ Result<int> run(Context& context, const RestoreOptions& options) {
   spec.dry_run = options.dry_run;
   ProgressOptions show = TRY(progress_options(context));
   const Session session = TRY(open_session(context));
-  const flow::SnapshotList list = TRY(flow::SnapshotList::read(*session.repository, context.stop));
+  const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   const flow::PickedSnapshot picked = TRY(list.pick(options.snapshot, filter_of(options.filter)));
   spec.subpath = picked.sub_path;
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
@@ -173,7 +173,8 @@ Result<int> run(Context& context, const RestoreOptions& options) {
   } else if (!context.global.quiet) {
     context.out.write(summary_text(report, seconds, options.dry_run));
   }
-  return report.problems > 0 || progress.problems() > 0 ? exit_code(Errc::partial) : 0;
+  const int unreadable = warn_unreadable(context, list.history());
+  return report.problems > 0 || progress.problems() > 0 ? exit_code(Errc::partial) : unreadable;
 }
 
 }  // namespace holdfast::cli

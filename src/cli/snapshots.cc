@@ -105,7 +105,7 @@ void show_groups(Context& context, const flow::SnapshotList& list, const Snapsho
 
 Result<int> run(Context& context, const SnapshotsOptions& options) {
   const Session session = TRY(open_session(context));
-  repo::History history = TRY(session.repository->history(context.stop));
+  repo::History history = TRY(session.repository->readable_history(context.stop));
   const flow::SnapshotList list = options.forgotten ? flow::SnapshotList::forgotten(std::move(history))
                                                     : flow::SnapshotList::present(std::move(history));
   Snapshots snapshots = TRY(list.pick_all(options.ids, filter_of(options.filter)));

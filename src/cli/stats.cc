@@ -46,7 +46,7 @@ std::string text_of(const flow::Stats& stats, bool raw) {
 
 Result<int> run(Context& context, const StatsOptions& options) {
   const Session session = TRY(open_session(context));
-  const flow::SnapshotList list = TRY(flow::SnapshotList::read(*session.repository, context.stop));
+  const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   const auto picked = TRY(list.pick_all(options.ids, filter_of(options.filter)));
   const bool raw = options.mode == "raw-data";
   flow::Stats stats = flow::restore_stats(picked);

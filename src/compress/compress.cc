@@ -1,6 +1,7 @@
 #include "compress/compress.h"
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 namespace holdfast::compress {
 namespace {
@@ -10,7 +11,7 @@ constexpr int kLevelMax = 19;
 
 template <typename T>
 T* not_null(T* made) {
-  HF_ASSERT(made != nullptr);
+  HF_MEMORY(made != nullptr);
   return made;
 }
 
@@ -49,6 +50,7 @@ bool Compressor::compress(Bytes data, int level, Buffer& out) {
   if (state_->scratch.size() < bound) state_->scratch.resize(bound);
   const std::size_t size =
       ZSTD_compress2(context, state_->scratch.data(), state_->scratch.size(), data.data(), data.size());
+  HF_MEMORY(ZSTD_getErrorCode(size) != ZSTD_error_memory_allocation);
   HF_ASSERT(!ZSTD_isError(size));
   const std::size_t worth = data.size() - (data.size() * 3 + 99) / 100;
   if (size > worth) return false;

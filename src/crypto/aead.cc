@@ -10,7 +10,7 @@ constexpr std::size_t kCallBytesMax = std::size_t{1} << 30;  // OpenSSL's length
 // Fetched once: an implicit fetch at every init costs more than sealing a small frame.
 const EVP_CIPHER* cipher() {
   static const EVP_CIPHER* const fetched = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-  HF_ASSERT(fetched != nullptr);
+  HF_MEMORY(fetched != nullptr);
   return fetched;
 }
 
@@ -30,25 +30,25 @@ struct Aead::State {
   // serves both.
   EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new();
 
-  State() { HF_ASSERT(context != nullptr); }
+  State() { HF_MEMORY(context != nullptr); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() { EVP_CIPHER_CTX_free(context); }  // wipes the key schedule
 
   void start(const Nonce& nonce, bool sealing) {
-    HF_ASSERT(EVP_CipherInit_ex2(context, nullptr, nullptr, nonce.data(), sealing ? 1 : 0, nullptr) == 1);
+    HF_MEMORY(EVP_CipherInit_ex2(context, nullptr, nullptr, nonce.data(), sealing ? 1 : 0, nullptr) == 1);
   }
 };
 
 Aead::Aead(const Key& key) : state_(std::make_unique<State>()) {
-  HF_ASSERT(EVP_CipherInit_ex2(state_->context, cipher(), key.bytes().data(), nullptr, 1, nullptr) == 1);
+  HF_MEMORY(EVP_CipherInit_ex2(state_->context, cipher(), key.bytes().data(), nullptr, 1, nullptr) == 1);
 }
 Aead::~Aead() = default;
 Aead::Aead(Aead&&) noexcept = default;
 Aead& Aead::operator=(Aead&&) noexcept = default;
 
 void Aead::rekey(const Key& key) {
-  HF_ASSERT(EVP_CipherInit_ex2(state_->context, nullptr, key.bytes().data(), nullptr, 1, nullptr) == 1);
+  HF_MEMORY(EVP_CipherInit_ex2(state_->context, nullptr, key.bytes().data(), nullptr, 1, nullptr) == 1);
 }
 
 void Aead::seal(const Nonce& nonce, Bytes aad, Bytes plain, MutableBytes out) {

@@ -15,7 +15,7 @@ constexpr std::uint64_t kMemoryMax = 4 * kGiB;
 
 const EVP_KDF* hkdf() {
   static const EVP_KDF* const fetched = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
-  HF_ASSERT(fetched != nullptr);
+  HF_MEMORY(fetched != nullptr);
   return fetched;
 }
 
@@ -55,7 +55,7 @@ Result<Buffer> hkdf_sha256(Bytes key, Bytes salt, Bytes info, std::size_t length
   if (length == 0) return out;
   const std::unique_ptr<EVP_KDF_CTX, decltype(&EVP_KDF_CTX_free)> context(
       EVP_KDF_CTX_new(const_cast<EVP_KDF*>(hkdf())), EVP_KDF_CTX_free);
-  HF_ASSERT(context != nullptr);
+  HF_MEMORY(context != nullptr);
   char digest[] = "SHA256";
   std::array<OSSL_PARAM, 5> params;
   std::size_t used = 0;

@@ -31,6 +31,7 @@ class Surveyor {
   void check_chain();
   void add_manifest(const model::Manifest& manifest);
   void gather_references();
+  Result<void> adopt_generations();
   Result<void> compare_with_store();
   std::optional<Buffer> vital(Vital kind, const std::string& text_kind, const std::string& name);
   bool retired(const TransactionId& id) const { return log_.deleted.contains({id, repo::kOwnObjects}); }
@@ -43,6 +44,7 @@ class Surveyor {
   std::vector<repo::Snapshot> commits_;                    // not retired
   std::set<TransactionId> unreadable_;                     // whose fate says nothing
   repo::LogState log_;
+  bool log_whole_ = false;
   std::vector<repo::Snapshot> live_;
   std::map<PackId, PackPlan> packs_;
 };
@@ -116,9 +118,14 @@ Result<void> Surveyor::read_fates() {
 
 void Surveyor::read_log() {
   const auto followed = repository_.log().follow(log_, stop_);
+  log_whole_ = followed.ok();
   if (!followed.ok()) findings_.add("log", repo::log_name(log_.next), followed.error());
   report_.log_entries = log_.next;
   report_.void_log_entries = log_.void_entries;
+  for (const std::uint64_t number : log_.void_numbers) {
+    findings_.warn("log", repo::log_name(number),
+                   "it is void: not signed by whom may write the log, or the entry of another place");
+  }
   for (std::uint64_t number = 0; number < log_.next; ++number)
     vital(Vital::log, "log", repo::log_name(number));
 }
@@ -176,18 +183,13 @@ void Surveyor::check_transactions() {
 void Surveyor::check_transaction(const repo::Snapshot& snapshot) {
   const TransactionId& id = snapshot.commit.transaction;
   const auto name = [&](const char* what) { return repo::transaction_name(id, what); };
-  const auto as_committed = [&](const std::optional<Buffer>& object, const Hash& hash,
-                                const std::string& object_name) {
+  const auto as_committed = [&](Vital kind, const Hash& hash, const std::string& object_name) {
+    const auto object = vital(kind, "transaction", object_name);
     if (!object) return false;
-    // One damaged copy changes the hash but not what it says.
-    const std::size_t half = object->size() / 2;
     if (crypto::hash(*object) == hash) return true;
-    for (const std::size_t from : {std::size_t{0}, half}) {
-      const Bytes copy = Bytes(*object).subspan(from, half);
-      Buffer twice(copy.begin(), copy.end());
-      append(twice, copy);
-      if (crypto::hash(twice) == hash) return true;
-    }
+    // One damaged copy changes the hash but not what it says.
+    const auto unwrapped = repo::unwrap_vital(kind, *object, object_name);
+    if (unwrapped.ok() && crypto::hash(repo::wrap_vital(kind, unwrapped.value().body)) == hash) return true;
     findings_.damaged("transaction", object_name, "it is not the one that the commit names");
     return false;
   };
@@ -196,8 +198,7 @@ void Surveyor::check_transaction(const repo::Snapshot& snapshot) {
     const auto secret = repository_.session_secret(id, stop_);
     if (!secret.ok()) findings_.add("transaction", name("open"), secret.error());
   }
-  if (as_committed(vital(Vital::manifest, "transaction", name("man")), snapshot.commit.manifest_hash,
-                   name("man"))) {
+  if (as_committed(Vital::manifest, snapshot.commit.manifest_hash, name("man"))) {
     const auto manifest = repository_.read_manifest(id, stop_);
     if (manifest.ok()) {
       add_manifest(manifest.value());
@@ -206,7 +207,7 @@ void Surveyor::check_transaction(const repo::Snapshot& snapshot) {
     }
   }
   if (snapshot.commit.refs_hash == Hash{}) return;
-  as_committed(vital(Vital::refs, "transaction", name("refs")), snapshot.commit.refs_hash, name("refs"));
+  as_committed(Vital::refs, snapshot.commit.refs_hash, name("refs"));
 }
 
 void Surveyor::add_manifest(const model::Manifest& manifest) {
@@ -279,8 +280,24 @@ void Surveyor::gather_references() {
   }
 }
 
+// Where the log can't be read to its end nobody can say which generation of a pack holds: the newest one that
+// is there is taken for it.
+Result<void> Surveyor::adopt_generations() {
+  const auto visit = [&](const storage::ObjectInfo& info) -> Result<void> {
+    const auto object = repo::parse_pack_name(info.name);
+    const auto at = object ? packs_.find(object->id) : packs_.end();
+    if (at == packs_.end()) return {};
+    std::uint32_t& generation = at->second.object.generation;
+    generation = std::max(generation, object->generation);
+    return {};
+  };
+  TRY(repository_.storage().list(repo::kDataPrefix, visit, stop_));
+  return repository_.storage().list(repo::kMetadataPrefix, visit, stop_);
+}
+
 // Which packs are there, with which sizes; all else is left over.
 Result<void> Surveyor::compare_with_store() {
+  if (!log_whole_) TRY(adopt_generations());
   std::set<PackId> present;
   const auto visit = [&](const storage::ObjectInfo& info) -> Result<void> {
     const auto object = repo::parse_pack_name(info.name);

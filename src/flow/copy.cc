@@ -206,7 +206,7 @@ Result<CopyReport> copy(const repo::Repository& from, const std::vector<const re
     return Error(Errc::denied,
                  "copying needs keys that may read the source, and write and read the destination");
   }
-  const repo::History source = TRY_AS(from.history(stop), "reading the source");
+  const repo::History source = TRY_AS(from.readable_history(stop), "reading the source");
   const repo::History destination = TRY_AS(to.history(stop), "reading the destination");
   Copier copier(from, source, to, destination, local, observer);
   CopyReport report;

@@ -9,6 +9,24 @@ constexpr std::size_t kQueuedPerWorker = 8;
 
 }  // namespace
 
+// However a thread ends, by an exception too, those who wait for it get to know.
+class Pipeline::Ending {
+ public:
+  explicit Ending(Pipeline& pipeline) : pipeline_(pipeline) {}
+  Ending(const Ending&) = delete;
+  Ending& operator=(const Ending&) = delete;
+  ~Ending() {
+    if (well) return;
+    const std::lock_guard lock(pipeline_.mutex_);
+    pipeline_.failed_ = true;
+    pipeline_.changed_.notify_all();
+  }
+  bool well = false;
+
+ private:
+  Pipeline& pipeline_;
+};
+
 Pipeline::Pipeline(unsigned workers, const StoreContext& context)
     : context_(context), queue_max_(workers * kQueuedPerWorker) {
   if (workers <= 1) {
@@ -17,12 +35,9 @@ Pipeline::Pipeline(unsigned workers, const StoreContext& context)
   }
   for (unsigned i = 0; i < workers; ++i) {
     group_.spawn([this](std::stop_token inner) {
+      Ending ending(*this);
       Result<void> result = work(inner);
-      if (!result.ok()) {
-        const std::lock_guard lock(mutex_);
-        failed_ = true;
-        changed_.notify_all();
-      }
+      ending.well = result.ok();
       return result;
     });
   }

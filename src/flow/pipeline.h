@@ -25,6 +25,7 @@ class Pipeline {
   Result<void> finish();
 
  private:
+  class Ending;
   Result<void> work(std::stop_token stop);
   Result<void> perform(Storer& storer, Job& job, std::stop_token stop);
   Result<void> failure();

@@ -83,6 +83,8 @@ class Restorer {
   Result<void> take(const model::Entry& found, bool partly = false);
   Result<void> take_regular(model::Entry entry, sink::Action action);
   Result<void> take_large(model::Entry entry, sink::Action action);
+  Result<void> go_on_behind(const Error& error, const std::string& last);
+  void imply_directories(const model::Entry& entry);
   void open_directories(std::string_view path);
   void make_directory(const model::Entry& entry);
   void close_directories(std::string_view path);
@@ -104,6 +106,7 @@ class Restorer {
   Queue<RestoreTask>& queue_;
   std::stop_token stop_;
   std::vector<OpenDirectory> stack_;  // the path "": the target, where a directory is restored as the top
+  bool torn_ = false;                 // parts of the tree can't be read
   RestoreTask batch_;
   std::uint64_t batch_bytes_ = 0;
   std::map<std::uint64_t, std::string> groups_;              // link group → first path restored
@@ -139,21 +142,53 @@ Result<void> Restorer::walk_below(const std::string& path) {
     close_directories(path);
     for (std::size_t at = path.find('/'); at != path.npos; at = path.find('/', at + 1)) {
       if (!stack_.empty() && is_below(stack_.back().entry.path, path.substr(0, at))) continue;
-      const auto above = TRY(repo::find_entry(chunks, root_, path.substr(0, at), stop_));
-      if (above) TRY(take(*above, true));
+      const auto above = repo::find_entry(chunks, root_, path.substr(0, at), stop_);
+      if (!above.ok()) TRY(go_on_behind(above.error(), path.substr(0, at)));
+      if (above.ok() && above.value()) TRY(take(*above.value(), true));
     }
   }
   repo::TreeReader reader(chunks, root_);
   reader.seek(path);
   bool any = false;
+  std::string last;
   for (;;) {
-    const model::Entry* entry = TRY(reader.next(stop_));
+    const auto next = reader.next(stop_);
+    if (!next.ok()) {
+      TRY(go_on_behind(next.error(), last));
+      continue;
+    }
+    const model::Entry* entry = next.value();
     if (entry == nullptr || !is_below(entry->path, path)) break;
     any = true;
+    last = entry->path;
     TRY(take(*entry));
   }
-  if (!any && !path.empty()) return Error(Errc::not_found, "the snapshot has no /" + path);
+  if (!any && !path.empty() && !torn_) return Error(Errc::not_found, "the snapshot has no /" + path);
   return {};
+}
+
+// A leaf of the tree is lost: names that nobody can tell any more. What lies behind it is restored.
+Result<void> Restorer::go_on_behind(const Error& error, const std::string& last) {
+  if (error.kind() != Errc::damaged && error.kind() != Errc::wrong_key) return error.copy();
+  torn_ = true;
+  context_.fail(last, "restore", error.copy().context("what comes next in the snapshot is lost"));
+  return {};
+}
+
+// Where the tree is torn, directories that an entry lies in may be lost.
+void Restorer::imply_directories(const model::Entry& entry) {
+  for (std::size_t at = entry.path.find('/'); at != entry.path.npos; at = entry.path.find('/', at + 1)) {
+    const std::string_view above = std::string_view(entry.path).substr(0, at);
+    if (!stack_.empty() && is_below(stack_.back().entry.path, above)) continue;
+    model::Entry directory;
+    directory.path = above;
+    directory.attributes = entry.attributes;
+    directory.attributes.type = model::FileType::directory;
+    directory.attributes.mode = 0700;
+    directory.attributes.xattrs.clear();
+    directory.mtime = entry.mtime;
+    stack_.push_back({std::move(directory), false, true, {}});
+  }
 }
 
 Result<void> Restorer::take(const model::Entry& found, bool partly) {
@@ -171,6 +206,7 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
     }
   }
   close_directories(entry.path);
+  if (torn_) imply_directories(entry);
   if (spec_.delete_others && !stack_.empty()) {
     stack_.back().names.push_back(entry.path.substr(entry.path.rfind('/') + 1));
   }
@@ -236,7 +272,7 @@ void Restorer::close_directories(std::string_view path) {
 void Restorer::close_directory() {
   OpenDirectory directory = std::move(stack_.back());
   stack_.pop_back();
-  if (!spec_.delete_others || !directory.made || directory.partly) return;
+  if (!spec_.delete_others || !directory.made || directory.partly || torn_) return;
   std::sort(directory.names.begin(), directory.names.end());
   const auto may_remove = [&](const std::string& name, bool) {
     ++report_.files_deleted;
@@ -332,8 +368,8 @@ Result<RestoreReport> restore(const repo::Repository& repository, const repo::Lo
                               Observer& observer, std::stop_token stop) {
   RestoreReport report;
   RestoreContext context{repository, log, sink, observer, spec};
-  TaskGroup group(stop);
   Queue<RestoreTask> queue(kQueuedTasks);
+  TaskGroup group(stop);  // after what its threads use
   const unsigned workers =
       spec.workers != 0 ? spec.workers : std::max(2u, std::thread::hardware_concurrency());
   for (unsigned i = 0; i < workers; ++i) {

@@ -43,6 +43,11 @@ Result<SnapshotList> SnapshotList::read(const repo::Repository& repository, std:
   return present(std::move(history));
 }
 
+Result<SnapshotList> SnapshotList::readable(const repo::Repository& repository, std::stop_token stop) {
+  repo::History history = TRY(repository.readable_history(stop));
+  return present(std::move(history));
+}
+
 Result<PickedSnapshot> SnapshotList::pick(std::string_view word, const model::Filter& filter) const {
   const model::SnapshotWord parsed = TRY(model::parse_snapshot_word(word));
   const std::size_t index = TRY(model::find_snapshot(parsed, facts_, filter));

@@ -19,6 +19,8 @@ struct PickedSnapshot {
 class SnapshotList {
  public:
   static Result<SnapshotList> read(const repo::Repository& repository, std::stop_token stop);
+  // Also where the log is damaged (History::log_trouble): for those who only read.
+  static Result<SnapshotList> readable(const repo::Repository& repository, std::stop_token stop);
   // Those of `history` that were forgotten and are not gone, instead.
   static SnapshotList forgotten(repo::History history);
   static SnapshotList present(repo::History history);

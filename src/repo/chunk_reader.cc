@@ -36,11 +36,17 @@ Result<Buffer> ChunkReader::fetch(const model::Address& address, std::stop_token
     if (plain.ok() || plain.error().kind() != Errc::not_found) return plain;
     const auto before = log_.generation(address.pack);
     packs_.pop_front();
-    TRY(repository_.log().follow(log_, stop));
+    TRY(follow_log(stop));
     if (log_.generation(address.pack) == before) {
       return Error(Errc::damaged, std::move(plain).error().text() + " (a pack is missing)");
     }
   }
+}
+
+// A damaged log must not keep anybody from reading what is there.
+Result<void> ChunkReader::follow_log(std::stop_token stop) {
+  auto followed = repository_.log().follow(log_, stop);
+  return !followed.ok() && followed.error().kind() == Errc::damaged ? Result<void>() : std::move(followed);
 }
 
 Result<Buffer> ChunkReader::read_stored(const model::Address& address, std::stop_token stop) {
@@ -65,12 +71,15 @@ Result<PackReader*> ChunkReader::pack(const model::PackId& id, std::stop_token s
   auto opened = open_pack(id, stop);
   while (!opened.ok() && opened.error().kind() == Errc::not_found) {
     const auto before = log_.generation(id);
-    TRY(repository_.log().follow(log_, stop));
+    TRY(follow_log(stop));
     if (log_.generation(id) == before) break;
     opened = open_pack(id, stop);
   }
   if (!opened.ok() && opened.error().kind() == Errc::not_found) {
-    return Error(Errc::damaged, std::move(opened).error().text() + " (a pack is missing)");
+    const std::string missing = opened.error().text() + " (a pack is missing)";
+    const auto other = TRY(generation_in_store(id, stop));
+    if (!other) return Error(Errc::damaged, missing);
+    opened = open_generation(id, *other, stop);
   }
   auto reader = TRY(std::move(opened));
   packs_.push_front({id, std::move(reader)});
@@ -81,10 +90,34 @@ Result<PackReader*> ChunkReader::pack(const model::PackId& id, std::stop_token s
 Result<std::unique_ptr<PackReader>> ChunkReader::open_pack(const model::PackId& id, std::stop_token stop) {
   const auto generation = log_.generation(id);
   if (!generation) return Error(Errc::damaged, pack_name(id, 0) + " was deleted, but something refers to it");
+  return open_generation(id, *generation, stop);
+}
+
+Result<std::unique_ptr<PackReader>> ChunkReader::open_generation(const model::PackId& id,
+                                                                 std::uint32_t generation,
+                                                                 std::stop_token stop) {
   const crypto::Key session = TRY(repository_.session_secret(id.transaction, stop));
   return PackReader::open(repository_.storage(),
-                          {repository_.config().id, &session, *repository_.secrets().index}, id, *generation,
+                          {repository_.config().id, &session, *repository_.secrets().index}, id, generation,
                           stop);
+}
+
+// Where the object that the log tells of is not there: the newest one that is. Any has what it has bit for
+// bit.
+Result<std::optional<std::uint32_t>> ChunkReader::generation_in_store(const model::PackId& id,
+                                                                      std::stop_token stop) {
+  std::optional<std::uint32_t> newest;
+  std::string prefix = pack_name(id, 0);
+  prefix.pop_back();  // the generation
+  TRY(repository_.storage().list(
+      prefix,
+      [&](const storage::ObjectInfo& info) -> Result<void> {
+        const auto object = parse_pack_name(info.name);
+        if (object) newest = std::max(newest.value_or(0), object->generation);
+        return {};
+      },
+      stop));
+  return newest;
 }
 
 }  // namespace holdfast::repo

@@ -12,7 +12,8 @@ namespace holdfast::repo {
 
 class ChunkReader {
  public:
-  // `log` tells where packs are now. Where a pack has moved since, the log is read again.
+  // `log` tells where packs are now. Where a pack has moved since, the log is read again; where that does not
+  // help, or the log is damaged, what is in the store is read.
   ChunkReader(const Repository& repository, const LogState& log, std::uint64_t cache_bytes_max = 24 * kMiB);
 
   // The plain text, its id verified. Valid until the next call.
@@ -26,6 +27,10 @@ class ChunkReader {
   Result<Buffer> fetch(const model::Address& address, std::stop_token stop);
   Result<PackReader*> pack(const model::PackId& id, std::stop_token stop);
   Result<std::unique_ptr<PackReader>> open_pack(const model::PackId& id, std::stop_token stop);
+  Result<std::unique_ptr<PackReader>> open_generation(const model::PackId& id, std::uint32_t generation,
+                                                      std::stop_token stop);
+  Result<std::optional<std::uint32_t>> generation_in_store(const model::PackId& id, std::stop_token stop);
+  Result<void> follow_log(std::stop_token stop);
 
   struct OpenPack {
     model::PackId id;

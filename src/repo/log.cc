@@ -11,6 +11,13 @@ namespace holdfast::repo {
 using model::PackId;
 using model::TransactionId;
 
+namespace {
+
+// Whoever may write into the store can make any number of them.
+constexpr std::size_t kVoidNumbersMax = 100;
+
+}  // namespace
+
 bool LogState::usable(const model::Address& address) const {
   const PackId whole{address.pack.transaction, kOwnObjects};
   if (condemned.contains(whole) || deleted.contains(whole)) return false;
@@ -215,6 +222,7 @@ Result<void> Log::apply_object(LogState& state, Bytes object, const std::string&
   const auto body = verify_body(config_.log, config_.id, name, vital.body);
   if (!body.ok()) {  // by somebody without the right: void
     ++state.void_entries;
+    if (state.void_numbers.size() < kVoidNumbersMax) state.void_numbers.push_back(number);
     advance();
     return {};
   }

@@ -65,6 +65,7 @@ struct LogState {
   std::uint64_t next = 0;  // number that the next entry gets
   Hash last_hash{};        // of the body of the last entry; zeros before the first
   std::uint64_t void_entries = 0;
+  std::vector<std::uint64_t> void_numbers;  // the first of them
 
   std::set<model::TransactionId> forgotten;
   std::set<model::TransactionId> abandoned;

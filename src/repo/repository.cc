@@ -147,7 +147,9 @@ Result<std::optional<Snapshot>> Repository::read_fate(const TransactionId& id, s
   return std::optional<Snapshot>(std::move(snapshot));
 }
 
-Result<History> Repository::history(std::stop_token stop) const {
+// What every decided transaction says; `vanished` are those that went while they were read.
+Result<void> Repository::read_fates(History& history, std::vector<TransactionId>& vanished,
+                                    std::stop_token stop) const {
   std::map<TransactionId, bool> decided;
   TRY_AS(doors_.storage.list(
              kTransactionPrefix,
@@ -160,8 +162,6 @@ Result<History> Repository::history(std::stop_token stop) const {
              },
              stop),
          "listing transactions");
-  History history;
-  std::vector<TransactionId> vanished;
   for (const auto& [id, has_fate] : decided) {
     if (!has_fate) {
       history.undecided.insert(id);
@@ -183,7 +183,10 @@ Result<History> Repository::history(std::stop_token stop) const {
       history.commits.push_back(std::move(*fate.value()));
     }
   }
-  TRY(log().follow(history.log, stop));
+  return {};
+}
+
+void Repository::apply_log(History& history, const std::vector<TransactionId>& vanished) {
   for (const TransactionId& id : vanished) {
     if (!history.log.retired(id)) history.unreadable.push_back(transaction_name(id, "fate") + " disappeared");
   }
@@ -201,6 +204,25 @@ Result<History> Repository::history(std::stop_token stop) const {
   for (std::size_t i = 0; i < history.commits.size(); ++i) {
     history.positions[history.commits[i].commit.transaction] = i;
   }
+}
+
+Result<History> Repository::history(std::stop_token stop) const {
+  History history;
+  std::vector<TransactionId> vanished;
+  TRY(read_fates(history, vanished, stop));
+  TRY(log().follow(history.log, stop));
+  apply_log(history, vanished);
+  return history;
+}
+
+Result<History> Repository::readable_history(std::stop_token stop) const {
+  History history;
+  std::vector<TransactionId> vanished;
+  TRY(read_fates(history, vanished, stop));
+  const auto followed = log().follow(history.log, stop);
+  if (!followed.ok() && followed.error().kind() != Errc::damaged) return followed.error().copy();
+  if (!followed.ok()) history.log_trouble = followed.error().text();
+  apply_log(history, vanished);
   return history;
 }
 
@@ -286,8 +308,12 @@ Result<crypto::Key> Repository::session_secret(const TransactionId& id, std::sto
   }
   if (!secrets_.read) return Error(Errc::denied, "this key may not read content");
   const std::string name = transaction_name(id, "open");
-  const Buffer object = TRY_AS(doors_.storage.get(name, {}, stop), "reading " + name);
-  const Unwrapped vital = TRY(unwrap_vital(Vital::open, object, name));
+  const auto object = doors_.storage.get(name, {}, stop);
+  if (!object.ok() && object.error().kind() == Errc::not_found) {  // not to be taken for a pack that moved
+    return Error(Errc::damaged, name + " is missing, without which no pack of its transaction opens");
+  }
+  if (!object.ok()) return object.error().copy().context("reading " + name);
+  const Unwrapped vital = TRY(unwrap_vital(Vital::open, object.value(), name));
   const Bytes body = TRY(verify_body(config_.commit, config_.id, name, vital.body));
   Decoder in(body);
   const TransactionId stored = model::decode_transaction(in);

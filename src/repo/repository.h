@@ -43,6 +43,7 @@ struct History {
   std::set<model::TransactionId> aborted;
   std::set<model::TransactionId> undecided;  // open, no fate yet
   std::vector<std::string> unreadable;       // fates that are there but say nothing: why
+  std::string log_trouble;                   // why the log was not read to its end; empty: it was
 
   // Snapshots proper: not checkpoints, not forgotten.
   std::vector<const Snapshot*> snapshots() const;
@@ -72,6 +73,9 @@ class Repository {
   Log log() const { return Log(doors_.storage, config_, secrets_); }
   // Fates and log together, read so that nothing committed before the call is missed.
   Result<History> history(std::stop_token stop) const;
+  // The same for those who only read: where the log is damaged, `log` is what the entries before say, and
+  // `log_trouble` tells why. Nothing may be decided by it.
+  Result<History> readable_history(std::stop_token stop) const;
   // One fate: a commit (nothing where it is ABORT). Errc::not_found where undecided, damaged where
   // unreadable.
   Result<std::optional<Snapshot>> read_fate(const model::TransactionId& id, std::stop_token stop) const;
@@ -105,6 +109,9 @@ class Repository {
 
  private:
   explicit Repository(const Doors& doors) : doors_(doors) {}
+  Result<void> read_fates(History& history, std::vector<model::TransactionId>& vanished,
+                          std::stop_token stop) const;
+  static void apply_log(History& history, const std::vector<model::TransactionId>& vanished);
   void derive();
 
   Doors doors_;

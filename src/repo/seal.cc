@@ -81,32 +81,34 @@ Buffer wrap_vital(Vital kind, Bytes body) {
 
 namespace {
 
-// The body of one copy, or nothing where it is not whole.
-std::optional<Bytes> body_of_copy(Vital kind, Bytes copy) {
-  if (copy.size() < kVitalHeadBytes + kDigestBytes) return std::nullopt;
-  const Bytes record = copy.first(copy.size() - kDigestBytes);
-  Decoder in(record);
+// The body of the copy that `bytes` begin with, or nothing where it is not whole.
+std::optional<Bytes> body_of_copy(Vital kind, Bytes bytes) {
+  if (bytes.size() < kVitalHeadBytes + kDigestBytes) return std::nullopt;
+  Decoder in(bytes);
   const bool magic = as_text(in.raw(4)) == std::string_view(kVitalMagic, 4);
   const bool fits = in.u8() == static_cast<std::uint8_t>(kind);
   const bool zeros = in.u8() == 0 && in.u16() == 0;
   const std::uint32_t size = in.u32();
-  if (!magic || !fits || !zeros || size != in.left()) return std::nullopt;
+  if (!magic || !fits || !zeros || size > bytes.size() - kVitalHeadBytes - kDigestBytes) return std::nullopt;
+  const Bytes record = bytes.first(kVitalHeadBytes + size);
   const Hash digest = crypto::hash(record);
-  if (!std::equal(digest.begin(), digest.end(), copy.last(kDigestBytes).begin())) return std::nullopt;
-  return in.raw(size);
+  const Bytes stored = bytes.subspan(record.size(), kDigestBytes);
+  if (!std::equal(digest.begin(), digest.end(), stored.begin())) return std::nullopt;
+  return record.subspan(kVitalHeadBytes);
 }
 
 }  // namespace
 
+// The first copy has its length from itself, so that it outlives the loss of the object's end.
 Result<Unwrapped> unwrap_vital(Vital kind, Bytes object, std::string_view name) {
-  const std::size_t half = object.size() / 2;
-  const auto first = body_of_copy(kind, object.first(half));
-  const auto second = body_of_copy(kind, object.subspan(half));
+  const auto first = body_of_copy(kind, object);
+  const auto second = body_of_copy(kind, object.subspan(object.size() / 2));
   if (!first && !second) {
     return Error(Errc::damaged, fmt::format("object {}: both copies inside are damaged", name));
   }
   const Bytes body = first ? *first : *second;
-  return Unwrapped{Buffer(body.begin(), body.end()), !first || !second};
+  const bool whole = first && second && object.size() == 2 * (kVitalHeadBytes + body.size() + kDigestBytes);
+  return Unwrapped{Buffer(body.begin(), body.end()), !whole};
 }
 
 namespace {

@@ -106,6 +106,7 @@ Result<Hash> Transaction::put_manifest(std::stop_token stop) {
   const std::string name = transaction_name(id_, "man");
   const Buffer object = sealed_object(repository_, Vital::manifest, name, encode(manifest));
   TRY_AS(repository_.storage().put(name, object, stop), "putting the manifest");
+  manifest_bytes_ = object.size();
   return crypto::hash(object);
 }
 
@@ -163,6 +164,7 @@ Result<Hash> Transaction::put_pages(const model::References& references, const m
   const std::string name = transaction_name(id_, "refs");
   const Buffer object = sealed_object(repository_, Vital::refs, name, plain.bytes());
   TRY_AS(repository_.storage().put(name, object, stop), "putting the reference pages");
+  refs_bytes_ = object.size();
   return crypto::hash(object);
 }
 
@@ -181,6 +183,38 @@ Result<void> Transaction::put_fate(Bytes object, std::stop_token stop) {
   return Error(Errc::conflict, "a maintainer aborted this transaction").hint("run the command again");
 }
 
+bool Transaction::decided_by_others(std::stop_token stop) const {
+  if (repository_.storage().stat(transaction_name(id_, "fate"), stop).ok()) return true;
+  LogState log = log_;
+  return repository_.log().follow(log, stop).ok() && log.retired(id_);
+}
+
+// A store that reports success and keeps a part of an object, or nothing, must be found out while the source
+// is still there.
+Result<void> Transaction::check_stored(const model::Commit& commit, std::stop_token stop) {
+  std::vector<std::pair<std::string, std::uint64_t>> stored;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const model::ManifestPack& pack : packs_)
+      stored.emplace_back(pack_name({id_, pack.pack}, 0), pack.object_bytes);
+  }
+  stored.emplace_back(transaction_name(id_, "man"), manifest_bytes_);
+  if (commit.refs_hash != Hash{}) stored.emplace_back(transaction_name(id_, "refs"), refs_bytes_);
+  for (const auto& [name, bytes] : stored) {
+    const auto info = repository_.storage().stat(name, stop);
+    const bool missing = !info.ok() && info.error().kind() == Errc::not_found;
+    if (!info.ok() && !missing) return info.error().copy().context("looking at what was stored");
+    if (!missing && info.value().size_bytes == bytes) continue;
+    if (missing && decided_by_others(stop)) return {};  // so it was removed; the fate will tell
+    const std::string has = missing ? "it is not there" : fmt::format("it has {}", info.value().size_bytes);
+    return Error(Errc::damaged, fmt::format("{} was stored with {} bytes, and {}", name, bytes, has))
+        .hint(
+            "nothing was committed; this store does not keep what it says, do not use it before you know "
+            "why");
+  }
+  return {};
+}
+
 Result<Snapshot> Transaction::commit(model::Commit commit, const model::References& references,
                                      const model::Commit* before, std::stop_token stop) {
   HF_ASSERT(!rehearsal_);
@@ -195,6 +229,7 @@ Result<Snapshot> Transaction::commit(model::Commit commit, const model::Referenc
   commit.pages.clear();
   commit.refs_hash = TRY(put_pages(references, before, commit, stop));
   TRY_AS(repository_.storage().barrier(stop), "making the data durable");
+  TRY(check_stored(commit, stop));
   // Beyond this point everything the snapshot needs is durable; until the fate is put nobody can see it.
   const std::string name = transaction_name(id_, "fate");
   const Config& config = repository_.config();

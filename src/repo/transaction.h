@@ -32,10 +32,10 @@ class Transaction {
   void add(model::ManifestPack pack);
   PackContext pack_context() const;
 
-  // W4, W5: manifest, reference pages, barrier, COMMIT, barrier. `commit` comes without transaction,
-  // previous, manifest, refs and pages, which are filled in. `before`, where given, is a commit whose equal
-  // pages are shared; it must be usable under W3. Errc::conflict where a maintainer aborted the transaction
-  // meanwhile: begin again.
+  // W4, W5: manifest, reference pages, barrier, a look whether all is there, COMMIT, barrier. `commit` comes
+  // without transaction, previous, manifest, refs and pages, which are filled in. `before`, where given, is a
+  // commit whose equal pages are shared; it must be usable under W3. Errc::conflict where a maintainer
+  // aborted the transaction meanwhile: begin again.
   Result<Snapshot> commit(model::Commit commit, const model::References& references,
                           const model::Commit* before, std::stop_token stop);
   // Ends it without a commit, so that no maintainer waits for it: ABORT, where the key has the right to say
@@ -49,6 +49,8 @@ class Transaction {
   Result<Hash> put_manifest(std::stop_token stop);
   Result<Hash> put_pages(const model::References& references, const model::Commit* before,
                          model::Commit& commit, std::stop_token stop);
+  bool decided_by_others(std::stop_token stop) const;
+  Result<void> check_stored(const model::Commit& commit, std::stop_token stop);
   Result<void> put_fate(Bytes object, std::stop_token stop);
 
   const Repository& repository_;
@@ -58,7 +60,8 @@ class Transaction {
   model::TransactionId id_;
   crypto::Key session_;
   LogState log_;
-  std::mutex mutex_;  // guards what follows
+  std::uint64_t manifest_bytes_ = 0, refs_bytes_ = 0;  // of the objects, once they are put
+  std::mutex mutex_;                                   // guards what follows
   std::uint32_t next_data_ = 0;
   std::uint32_t next_metadata_ = 1;
   std::vector<model::ManifestPack> packs_;

@@ -135,6 +135,7 @@ Result<void> LocalStorage::put(const std::string& name, Spool& spool, std::stop_
   } else if (linked.error().kind() == Errc::exists) {
     // The caller may build on what is there, so our next barrier must cover it too.
     Result<std::unique_ptr<DiskFile>> other = disk_.open(path);
+    if (!other.ok() && other.error().kind() != Errc::not_found) return std::move(other).error();
     if (other.ok()) note_put(path, std::move(other).value());
   }
   bool many = false;

@@ -177,6 +177,30 @@ TEST(LocalFault, AFailedSyncIsFinal) {
   EXPECT_GE(finals, 4);  // the file before its name, the file after, and the directories above
 }
 
+// Another client made the object and never came to its barrier. Ours covers it, whatever fails on the way.
+TEST(LocalFault, WhatIsAnsweredExistsIsDurableAfterTheBarrierOrAnError) {
+  bool reached = true;
+  for (std::uint64_t n = 1; reached; ++n) {
+    for (std::uint64_t seed = 0; seed < 12; ++seed) {
+      SCOPED_TRACE(fmt::format("operation {}, seed {}", n, seed));
+      SimDisk disk;
+      const std::unique_ptr<Storage> maker = reopen(disk, IfMissing::create);
+      const std::unique_ptr<Storage> user = reopen(disk, IfMissing::fail);
+      ASSERT_TRUE(maker->put("e/11/theirs", as_bytes("x"), {}).ok());
+      const std::uint64_t before = disk.operations();
+      disk.fault_at(n, DiskFault::io_error);
+      const auto put = user->put("e/11/theirs", as_bytes("x"), {});
+      ASSERT_FALSE(put.ok());
+      const bool promised = put.error().kind() == Errc::exists && user->barrier({}).ok();
+      reached = disk.operations() - before >= n;
+      disk.clear_faults();
+      disk.crash(seed);
+      const std::unique_ptr<Storage> after = reopen(disk, IfMissing::fail);
+      EXPECT_TRUE(!promised || after->stat("e/11/theirs", {}).ok());
+    }
+  }
+}
+
 TEST(LocalCrash, AStoreInTheMakingIsThereOrNot) {
   for (std::uint64_t n = 1; n <= 12; ++n) {
     SimDisk disk;

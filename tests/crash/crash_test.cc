@@ -1,7 +1,7 @@
 // The life of a repository on a disk that fails at its n-th operation, for every n: whatever was reported as
 // done is there afterwards, what was not is there wholly or not at all, nothing is damaged, and the next run
-// succeeds. A sample of the n by default; all of them, with several seeds each, with HOLDFAST_LONG=1 in the
-// environment.
+// succeeds. A sample of the n by default; all of them, with several seeds each, with HOLDFAST_TEST_LONG=1 in
+// the environment.
 #include <cstdlib>
 
 #include "flow/check.h"
@@ -252,7 +252,7 @@ void Life::check_promises() {
   expect_clean(*repository.value(), "after the next prune");
 }
 
-bool all_of_them() { return std::getenv("HOLDFAST_LONG") != nullptr; }
+bool all_of_them() { return std::getenv("HOLDFAST_TEST_LONG") != nullptr; }
 
 }  // namespace
 

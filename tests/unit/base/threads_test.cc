@@ -1,6 +1,10 @@
 // Queue and TaskGroup: back-pressure, draining, and ends that are never missed.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <new>
+#include <thread>
+
 #include "base/queue.h"
 #include "base/task_group.h"
 
@@ -141,6 +145,19 @@ TEST(TaskGroup, TheDestructorStopsAndJoins) {
     }
   }
   EXPECT_EQ(ended, 4);
+}
+
+TEST(TaskGroup, ThrowsToTheWaiterWhatATaskThrew) {
+  TaskGroup group;
+  std::atomic<bool> stopped = false;
+  group.spawn([](std::stop_token) -> Result<void> { throw std::bad_alloc(); });
+  group.spawn([&](std::stop_token stop) -> Result<void> {
+    while (!stop.stop_requested()) std::this_thread::yield();
+    stopped = true;
+    return {};
+  });
+  EXPECT_THROW(static_cast<void>(group.wait()), std::bad_alloc);
+  EXPECT_TRUE(stopped);
 }
 
 }  // namespace holdfast
