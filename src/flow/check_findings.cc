@@ -10,6 +10,16 @@
 
 namespace holdfast::flow {
 
+namespace {
+
+bool overlap(const model::Slots& a, const model::Slots& b) {
+  model::Slots both = a;
+  both.unite(b);
+  return both.count() < a.count() + b.count();
+}
+
+}  // namespace
+
 Severity severity_of(Errc kind) {
   const bool damaged = kind == Errc::damaged || kind == Errc::not_found || kind == Errc::wrong_key;
   return damaged ? Severity::damaged : Severity::unreachable;
@@ -37,8 +47,34 @@ int CheckReport::exit_code() const {
   return count(Severity::unreachable) > 0 ? holdfast::exit_code(Errc::unreachable) : 0;
 }
 
+void CheckFindings::excuse_removals_since(const repo::Repository& repository, const repo::LogState& log) {
+  repository_ = &repository;
+  then_ = now_ = log;
+}
+
+// Only what was there by the old view and is deleted by the new one: a prune that deleted wrongly is not
+// excused, since what it took is still needed by what is live.
+bool CheckFindings::removed_since(const Found& found) {
+  if (repository_ == nullptr) return false;
+  const std::lock_guard lock(now_mutex_);
+  if (!repository_->log().follow(now_, {}).ok() || now_.next == then_.next) return false;
+  const auto retired = [&](const model::TransactionId& id) { return !then_.retired(id) && now_.retired(id); };
+  const auto object = repo::parse_transaction_name(found.finding.object);
+  if (object && retired(object->id)) return true;
+  if (!found.where) return false;
+  const model::PackId& pack = found.where->pack;
+  if (!then_.generation(pack)) return false;
+  if (!now_.generation(pack)) return true;
+  const auto gone = now_.deleted.find(pack);
+  if (gone == now_.deleted.end() || !found.where->slots) return false;
+  const auto before = then_.deleted.find(pack);
+  const bool was_there = before == then_.deleted.end() || overlap(before->second.kept, *found.where->slots);
+  return was_there && !overlap(gone->second.kept, *found.where->slots);
+}
+
 void CheckFindings::put(Found found, Errc kind) {
   const Finding& finding = found.finding;
+  if (finding.severity == Severity::damaged && removed_since(found)) return;
   if (finding.severity == Severity::warning) {
     observer_.note(finding.object + ": " + finding.text);
   } else {
@@ -83,16 +119,6 @@ bool CheckFindings::any_slots() const {
   return std::any_of(found_.begin(), found_.end(),
                      [](const Found& found) { return found.where.has_value(); });
 }
-
-namespace {
-
-bool overlap(const model::Slots& a, const model::Slots& b) {
-  model::Slots both = a;
-  both.unite(b);
-  return both.count() < a.count() + b.count();
-}
-
-}  // namespace
 
 void CheckFindings::attribute(const std::string& snapshot, const model::References& references) {
   const std::lock_guard lock(mutex_);

@@ -18,6 +18,10 @@ class CheckFindings {
  public:
   explicit CheckFindings(Observer& observer) : observer_(observer) {}
 
+  // From now on nothing counts as damaged that a prune removed after the log stood at `log`: whenever
+  // something is missing, the log is read on. `repository` outlives this.
+  void excuse_removals_since(const repo::Repository& repository, const repo::LogState& log);
+
   void warn(std::string kind, std::string object, std::string text);
   void damaged(std::string kind, std::string object, std::string text,
                std::optional<DamagedSlots> where = {});
@@ -40,8 +44,13 @@ class CheckFindings {
     std::optional<DamagedSlots> where;
   };
   void put(Found found, Errc kind);
+  bool removed_since(const Found& found);
 
   Observer& observer_;
+  const repo::Repository* repository_ = nullptr;
+  repo::LogState then_;
+  std::mutex now_mutex_;  // guards now_
+  repo::LogState now_;
   mutable std::mutex mutex_;  // guards found_
   std::vector<Found> found_;
 };

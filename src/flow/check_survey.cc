@@ -119,6 +119,7 @@ Result<void> Surveyor::read_fates() {
 void Surveyor::read_log() {
   const auto followed = repository_.log().follow(log_, stop_);
   log_whole_ = followed.ok();
+  if (log_whole_) findings_.excuse_removals_since(repository_, log_);
   if (!followed.ok()) findings_.add("log", repo::log_name(log_.next), followed.error());
   report_.log_entries = log_.next;
   report_.void_log_entries = log_.void_entries;

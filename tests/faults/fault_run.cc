@@ -260,8 +260,7 @@ class Tracer {
   void meddle(pid_t thread, const Call& call, Registers& r);
   static void resume(pid_t thread, __ptrace_request how, long signal = 0) {
     // It may have been killed meanwhile.
-    if (::ptrace(how, thread, nullptr, signal) != 0 && errno != ESRCH)
-      die("resume");
+    if (::ptrace(how, thread, nullptr, signal) != 0 && errno != ESRCH) die("resume");
   }
 
   Plan plan_;

@@ -2,6 +2,10 @@
 // object.
 #include "flow/check.h"
 
+#include <cstdlib>
+
+#include "flow/maintain.h"
+#include "flow/prune.h"
 #include "repo/pack_reader.h"
 #include "repo/transaction.h"
 #include "storage/memory.h"
@@ -337,6 +341,89 @@ TEST_F(Check, PartsTogetherAreTheWhole) {
   }
   for (const char* bad : {"", "%", "0%", "101%", "0/3", "4/3", "1/", "/3", "1/3x", "x%"}) {
     EXPECT_FALSE(parse_check_part(bad).ok()) << bad;
+  }
+}
+
+// Does something of somebody else's before the n-th read.
+class Between final : public storage::Storage {
+ public:
+  Between(storage::Storage& inner, std::function<void()> act) : inner_(inner), act_(std::move(act)) {}
+  int countdown = -1;  // below 0: never
+  int reads = 0;
+
+  std::string describe() const override { return inner_.describe(); }
+  Result<void> put(const std::string& name, Bytes bytes, std::stop_token stop) override {
+    return inner_.put(name, bytes, stop);
+  }
+  Result<std::unique_ptr<storage::Spool>> spool() override { return inner_.spool(); }
+  Result<void> put(const std::string& name, storage::Spool& spool, std::stop_token stop) override {
+    return inner_.put(name, spool, stop);
+  }
+  Result<void> barrier(std::stop_token stop) override { return inner_.barrier(stop); }
+  Result<Buffer> get(const std::string& name, storage::ByteRange range, std::stop_token stop) override {
+    step();
+    return inner_.get(name, range, stop);
+  }
+  Result<storage::ObjectInfo> stat(const std::string& name, std::stop_token stop) override {
+    step();
+    return inner_.stat(name, stop);
+  }
+  Result<void> list(std::string_view prefix, const storage::Visit& visit, std::stop_token stop) override {
+    step();
+    return inner_.list(prefix, visit, stop);
+  }
+  Result<void> remove(const std::string& name, std::stop_token stop) override {
+    return inner_.remove(name, stop);
+  }
+
+ private:
+  void step() {
+    ++reads;
+    if (countdown-- == 0) act_();
+  }
+  storage::Storage& inner_;
+  std::function<void()> act_;
+};
+
+// What a prune removes while the check runs is no damage, whenever it comes. With the older snapshots a pack
+// is relocated, with the youngest all of a transaction goes.
+TEST_F(Check, APruneBesideItIsNoDamage) {
+  files_.remove("home/large");
+  const std::string third = world_.backup(files_).value().snapshot->id;
+  const int stride = std::getenv("HOLDFAST_TEST_LONG") != nullptr ? 1 : 3;
+  const auto before = content_->objects;
+  const auto forget_and_prune = [&](const std::set<std::string>& which) {
+    const auto repository = world_.open();
+    const repo::History history = std::move(repository.value()->history({})).value();
+    for (const repo::Snapshot* snapshot : history.snapshots()) {
+      if (which.contains(snapshot->id)) {
+        ASSERT_TRUE(forget(*repository.value(), {snapshot->commit.transaction}, {}).ok());
+      }
+    }
+    PruneOptions options;
+    options.max_unused_percent = 0;
+    SilentObserver silent;
+    const auto done = prune(*repository.value(), options, silent, {});
+    ASSERT_TRUE(done.ok()) << done.error().text();
+    EXPECT_GT(done.value().deleted_transactions + done.value().relocated_packs, 0u);
+  };
+  for (const std::set<std::string>& which : {std::set{first_, second_}, std::set{third}}) {
+    for (int n = 0, reads = 1; n < reads; n += stride) {
+      content_->objects = before;
+      Between between(*storage_, [&] { forget_and_prune(which); });
+      repo::Doors doors{between, world_.clock(), world_.random()};
+      const auto repository = repo::Repository::open(doors, as_bytes("secret"), {});
+      between.countdown = n;
+      between.reads = 0;
+      SilentObserver silent;
+      CheckSpec spec;
+      spec.level = CheckLevel::full;
+      spec.workers = 1;
+      const auto report = check(*repository.value(), spec, silent, {});
+      ASSERT_TRUE(report.ok()) << report.error().text();
+      EXPECT_EQ(report.value().exit_code(), 0) << "before read " << n << ":\n" << text(report.value());
+      reads = std::max(reads, between.reads);
+    }
   }
 }
 
