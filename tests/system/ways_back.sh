@@ -34,5 +34,7 @@ for way in "$scratch/whole$data/folder/below" "$scratch/folder/below" "$scratch/
 done
 
 # What can't be written to is no success.
+# shellcheck disable=SC2016  # it is that shell's to expand
 exits 15 sh -c '"$HOLDFAST_BIN" ls latest >/dev/full'
+# shellcheck disable=SC2016
 exits 15 sh -c '"$HOLDFAST_BIN" dump latest "$1" >/dev/full' sh "$data/folder/large"
