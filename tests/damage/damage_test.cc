@@ -289,18 +289,25 @@ std::optional<std::string> file_at(const std::string& path) {
   return std::string{std::istreambuf_iterator<char>(in), {}};
 }
 
+// The specimen with what is damaged in it.
+struct Opened {
+  explicit Opened(const Damage& damage) {
+    content->objects = specimen().objects;
+    for (const auto& [name, bytes] : damage.put) content->objects[name] = bytes;
+    repository = std::move(repo::Repository::open({*store, clock, random}, as_bytes("secret"), {})).value();
+  }
+  std::shared_ptr<storage::MemoryContent> content = std::make_shared<storage::MemoryContent>();
+  std::unique_ptr<storage::Storage> store = storage::open_memory(content);
+  FakeClock clock;
+  SeededRandom random{1};
+  std::unique_ptr<repo::Repository> repository;
+};
+
 // Restores every snapshot of a damaged repository to a directory and looks at what is there then.
 void restore_all(const Damage& damage) {
   SCOPED_TRACE(damage.what);
-  const auto content = std::make_shared<storage::MemoryContent>();
-  content->objects = specimen().objects;
-  for (const auto& [name, bytes] : damage.put) content->objects[name] = bytes;
-  const auto store = storage::open_memory(content);
-  FakeClock clock;
-  SeededRandom random(1);
-  const auto repository =
-      std::move(repo::Repository::open({*store, clock, random}, as_bytes("secret"), {})).value();
-  const repo::History history = repository->readable_history({}).value();
+  const Opened opened(damage);
+  const repo::History history = opened.repository->readable_history({}).value();
   const std::set<std::uint32_t> lost = places_of(specimen(), damage.loss);
   for (const repo::Snapshot& snapshot : history.commits) {
     if (!specimen().snapshots.contains(snapshot.id)) continue;
@@ -310,7 +317,7 @@ void restore_all(const Damage& damage) {
     flow::RestoreSpec spec;
     spec.workers = 2;
     const auto report =
-        flow::restore(*repository, history.log, snapshot.commit.roots.front(), spec, *sink, blame, {});
+        flow::restore(*opened.repository, history.log, snapshot.commit.roots.front(), spec, *sink, blame, {});
     ASSERT_TRUE(report.ok()) << report.error().text();
     const bool any = std::any_of(lost.begin(), lost.end(), [&](std::uint32_t i) {
       return specimen().places[i].snapshot == snapshot.id;
@@ -340,15 +347,8 @@ TEST(Damage, WithPartsOfTheTreeLostARestoreDeletesNothing) {
   for (const auto& [name, pack] : specimen().packs) {
     const Damage damage = altered(name, repo::kPackHeaderBytes + 100, repo::kPackHeaderBytes + 101,
                                   [](std::uint8_t byte) { return static_cast<std::uint8_t>(~byte); });
-    const auto content = std::make_shared<storage::MemoryContent>();
-    content->objects = specimen().objects;
-    content->objects[name] = damage.put.at(name);
-    const auto store = storage::open_memory(content);
-    FakeClock clock;
-    SeededRandom random(1);
-    const auto repository =
-        std::move(repo::Repository::open({*store, clock, random}, as_bytes("secret"), {})).value();
-    const repo::History history = repository->history({}).value();
+    const Opened opened(damage);
+    const repo::History history = opened.repository->history({}).value();
     const std::set<std::uint32_t> lost = places_of(specimen(), damage.loss);
     for (const repo::Snapshot& snapshot : history.commits) {
       if (!specimen().snapshots.contains(snapshot.id)) continue;
@@ -364,9 +364,9 @@ TEST(Damage, WithPartsOfTheTreeLostARestoreDeletesNothing) {
       flow::SilentObserver silent;
       flow::RestoreSpec spec;
       spec.delete_others = true;
-      ASSERT_TRUE(
-          flow::restore(*repository, history.log, snapshot.commit.roots.front(), spec, *sink, silent, {})
-              .ok());
+      ASSERT_TRUE(flow::restore(*opened.repository, history.log, snapshot.commit.roots.front(), spec, *sink,
+                                silent, {})
+                      .ok());
       EXPECT_EQ(file_at(stranger).has_value(), tree_lost) << name;
       ++(tree_lost ? torn : whole);
     }

@@ -6,6 +6,7 @@
 #include "flow/prune.h"
 #include "storage/memory.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/interposed_storage.h"
 #include "tests/support/seeded_random.h"
 
 namespace holdfast::testing {
@@ -49,10 +50,6 @@ struct Machine {
   std::unique_ptr<repo::LocalState> local;
   std::string machine = "host";
 };
-
-// Called with "put NAME", "get NAME", … before each call of a store is performed.
-using Interposer = std::function<void(std::string_view call)>;
-std::unique_ptr<storage::Storage> interpose(std::unique_ptr<storage::Storage> inner, Interposer before);
 
 // Nothing waits, everything unfinished is aborted, every dead byte goes.
 flow::PruneOptions thorough();

@@ -10,6 +10,8 @@
 #include "repo/transaction.h"
 #include "storage/memory.h"
 #include "tests/support/backup_world.h"
+#include "tests/support/interposed_storage.h"
+#include "tests/support/passing_storage.h"
 
 namespace holdfast::flow {
 
@@ -195,32 +197,16 @@ TEST_F(Check, SaysWhichSnapshotsNeedWhatIsDamaged) {
 TEST_F(Check, UnreachableIsNotDamaged) {
   for (const char* prefix : {"d/", "m/", "t/"}) {
     SCOPED_TRACE(prefix);
-    class Unreachable final : public storage::Storage {
+    class Unreachable final : public testing::PassingStorage {
      public:
-      Unreachable(storage::Storage& inner, std::string prefix) : inner_(inner), prefix_(std::move(prefix)) {}
-      std::string describe() const override { return inner_.describe(); }
-      Result<void> put(const std::string& n, Bytes b, std::stop_token s) override {
-        return inner_.put(n, b, s);
-      }
-      Result<std::unique_ptr<storage::Spool>> spool() override { return inner_.spool(); }
-      Result<void> put(const std::string& n, storage::Spool& p, std::stop_token s) override {
-        return inner_.put(n, p, s);
-      }
-      Result<void> barrier(std::stop_token s) override { return inner_.barrier(s); }
+      Unreachable(storage::Storage& inner, std::string prefix)
+          : PassingStorage(inner), prefix_(std::move(prefix)) {}
       Result<Buffer> get(const std::string& n, storage::ByteRange r, std::stop_token s) override {
         if (n.starts_with(prefix_)) return Error(Errc::unreachable, "no answer");
-        return inner_.get(n, r, s);
+        return PassingStorage::get(n, r, s);
       }
-      Result<storage::ObjectInfo> stat(const std::string& n, std::stop_token s) override {
-        return inner_.stat(n, s);
-      }
-      Result<void> list(std::string_view p, const storage::Visit& v, std::stop_token s) override {
-        return inner_.list(p, v, s);
-      }
-      Result<void> remove(const std::string& n, std::stop_token s) override { return inner_.remove(n, s); }
 
      private:
-      storage::Storage& inner_;
       std::string prefix_;
     } unreachable(*storage_, prefix);
     const CheckReport report = run_on(unreachable, CheckLevel::full);
@@ -344,47 +330,6 @@ TEST_F(Check, PartsTogetherAreTheWhole) {
   }
 }
 
-// Does something of somebody else's before the n-th read.
-class Between final : public storage::Storage {
- public:
-  Between(storage::Storage& inner, std::function<void()> act) : inner_(inner), act_(std::move(act)) {}
-  int countdown = -1;  // below 0: never
-  int reads = 0;
-
-  std::string describe() const override { return inner_.describe(); }
-  Result<void> put(const std::string& name, Bytes bytes, std::stop_token stop) override {
-    return inner_.put(name, bytes, stop);
-  }
-  Result<std::unique_ptr<storage::Spool>> spool() override { return inner_.spool(); }
-  Result<void> put(const std::string& name, storage::Spool& spool, std::stop_token stop) override {
-    return inner_.put(name, spool, stop);
-  }
-  Result<void> barrier(std::stop_token stop) override { return inner_.barrier(stop); }
-  Result<Buffer> get(const std::string& name, storage::ByteRange range, std::stop_token stop) override {
-    step();
-    return inner_.get(name, range, stop);
-  }
-  Result<storage::ObjectInfo> stat(const std::string& name, std::stop_token stop) override {
-    step();
-    return inner_.stat(name, stop);
-  }
-  Result<void> list(std::string_view prefix, const storage::Visit& visit, std::stop_token stop) override {
-    step();
-    return inner_.list(prefix, visit, stop);
-  }
-  Result<void> remove(const std::string& name, std::stop_token stop) override {
-    return inner_.remove(name, stop);
-  }
-
- private:
-  void step() {
-    ++reads;
-    if (countdown-- == 0) act_();
-  }
-  storage::Storage& inner_;
-  std::function<void()> act_;
-};
-
 // What a prune removes while the check runs is no damage, whenever it comes. With the older snapshots a pack
 // is relocated, with the youngest all of a transaction goes.
 TEST_F(Check, APruneBesideItIsNoDamage) {
@@ -410,11 +355,13 @@ TEST_F(Check, APruneBesideItIsNoDamage) {
   for (const std::set<std::string>& which : {std::set{first_, second_}, std::set{third}}) {
     for (int n = 0, reads = 1; n < reads; n += stride) {
       content_->objects = before;
-      Between between(*storage_, [&] { forget_and_prune(which); });
-      repo::Doors doors{between, world_.clock(), world_.random()};
+      int made = -1;  // reads of the check; below 0 while the repository is opened
+      const auto between = testing::interpose(storage::open_memory(content_), [&](std::string_view) {
+        if (made >= 0 && made++ == n) forget_and_prune(which);
+      });
+      repo::Doors doors{*between, world_.clock(), world_.random()};
       const auto repository = repo::Repository::open(doors, as_bytes("secret"), {});
-      between.countdown = n;
-      between.reads = 0;
+      made = 0;
       SilentObserver silent;
       CheckSpec spec;
       spec.level = CheckLevel::full;
@@ -422,7 +369,7 @@ TEST_F(Check, APruneBesideItIsNoDamage) {
       const auto report = check(*repository.value(), spec, silent, {});
       ASSERT_TRUE(report.ok()) << report.error().text();
       EXPECT_EQ(report.value().exit_code(), 0) << "before read " << n << ":\n" << text(report.value());
-      reads = std::max(reads, between.reads);
+      reads = std::max(reads, made);
     }
   }
 }

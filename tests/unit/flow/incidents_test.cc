@@ -7,6 +7,7 @@
 #include "repo/pack_format.h"
 #include "storage/memory.h"
 #include "tests/support/backup_world.h"
+#include "tests/support/passing_storage.h"
 
 namespace holdfast::flow {
 
@@ -28,37 +29,23 @@ FileSet some_files() {
 }
 
 // A store that answers every put with success and spoils the objects whose names contain a word.
-class LyingStorage final : public storage::Storage {
+class LyingStorage final : public testing::PassingStorage {
  public:
-  LyingStorage(std::shared_ptr<storage::MemoryContent> content, std::string word)
-      : content_(std::move(content)), inner_(storage::open_memory(content_)), word_(std::move(word)) {}
+  // `inner` is a store over `content`.
+  LyingStorage(storage::Storage& inner, std::shared_ptr<storage::MemoryContent> content, std::string word)
+      : PassingStorage(inner), content_(std::move(content)), word_(std::move(word)) {}
 
   bool drops = false;  // else it keeps the first half
 
-  std::string describe() const override { return inner_->describe(); }
   Result<void> put(const std::string& name, Bytes bytes, std::stop_token stop) override {
-    TRY(inner_->put(name, bytes, stop));
+    TRY(PassingStorage::put(name, bytes, stop));
     spoil(name);
     return {};
   }
-  Result<std::unique_ptr<storage::Spool>> spool() override { return inner_->spool(); }
   Result<void> put(const std::string& name, storage::Spool& spool, std::stop_token stop) override {
-    TRY(inner_->put(name, spool, stop));
+    TRY(PassingStorage::put(name, spool, stop));
     spoil(name);
     return {};
-  }
-  Result<void> barrier(std::stop_token stop) override { return inner_->barrier(stop); }
-  Result<Buffer> get(const std::string& name, storage::ByteRange range, std::stop_token stop) override {
-    return inner_->get(name, range, stop);
-  }
-  Result<storage::ObjectInfo> stat(const std::string& name, std::stop_token stop) override {
-    return inner_->stat(name, stop);
-  }
-  Result<void> list(std::string_view prefix, const storage::Visit& visit, std::stop_token stop) override {
-    return inner_->list(prefix, visit, stop);
-  }
-  Result<void> remove(const std::string& name, std::stop_token stop) override {
-    return inner_->remove(name, stop);
   }
 
  private:
@@ -75,7 +62,6 @@ class LyingStorage final : public storage::Storage {
   }
 
   std::shared_ptr<storage::MemoryContent> content_;
-  std::unique_ptr<storage::Storage> inner_;
   const std::string word_;
 };
 
@@ -144,7 +130,7 @@ TEST(Incidents, AStoreThatDoesNotKeepWhatItSaysIsFoundOutBeforeTheCommit) {
       const auto honest = storage::open_memory(content);
       BackupWorld world(*honest, 1);
       ASSERT_TRUE(world.create().ok());
-      LyingStorage lying(content, word);
+      LyingStorage lying(*honest, content, word);
       lying.drops = drops;
       world.use(lying);
       const auto report = world.backup(some_files());
