@@ -52,6 +52,14 @@ void CheckFindings::excuse_removals_since(const repo::Repository& repository, co
   then_ = now_ = log;
 }
 
+Result<std::optional<std::uint32_t>> CheckFindings::generation_now(const model::PackId& pack,
+                                                                   std::stop_token stop) {
+  HF_ASSERT(repository_ != nullptr);
+  const std::lock_guard lock(now_mutex_);
+  TRY(repository_->log().follow(now_, std::move(stop)));
+  return now_.generation(pack);
+}
+
 // Only what was there by the old view and is deleted by the new one: a prune that deleted wrongly is not
 // excused, since what it took is still needed by what is live.
 bool CheckFindings::removed_since(const Found& found) {

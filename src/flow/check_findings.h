@@ -21,6 +21,9 @@ class CheckFindings {
   // From now on nothing counts as damaged that a prune removed after the log stood at `log`: whenever
   // something is missing, the log is read on. `repository` outlives this.
   void excuse_removals_since(const repo::Repository& repository, const repo::LogState& log);
+  // Under which generation the pack is to be found by now; nothing where it is gone altogether. After
+  // excuse_removals_since(). Errors: of reading the log.
+  Result<std::optional<std::uint32_t>> generation_now(const model::PackId& pack, std::stop_token stop);
 
   void warn(std::string kind, std::string object, std::string text);
   void damaged(std::string kind, std::string object, std::string text,

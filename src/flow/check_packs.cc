@@ -61,12 +61,10 @@ Result<PackResult> PackCheck::run(PackPlan plan, std::stop_token stop) {
   auto result = attempt(plan, stop);
   if (!result.ok() && result.error().kind() == Errc::not_found) {
     // Relocated or deleted since the log was read?
-    repo::LogState log;
-    const auto followed = repository_.log().follow(log, stop);
-    const auto generation = log.generation(plan.object.id);
-    if (followed.ok() && !generation) return PackResult{};
-    if (followed.ok() && *generation != plan.object.generation) {
-      plan.object.generation = *generation;
+    const auto generation = findings_.generation_now(plan.object.id, stop);
+    if (generation.ok() && !generation.value()) return PackResult{};
+    if (generation.ok() && *generation.value() != plan.object.generation) {
+      plan.object.generation = *generation.value();
       result = attempt(plan, stop);
     }
   }

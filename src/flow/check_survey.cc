@@ -119,7 +119,7 @@ Result<void> Surveyor::read_fates() {
 void Surveyor::read_log() {
   const auto followed = repository_.log().follow(log_, stop_);
   log_whole_ = followed.ok();
-  if (log_whole_) findings_.excuse_removals_since(repository_, log_);
+  findings_.excuse_removals_since(repository_, log_);
   if (!followed.ok()) findings_.add("log", repo::log_name(log_.next), followed.error());
   report_.log_entries = log_.next;
   report_.void_log_entries = log_.void_entries;
@@ -320,10 +320,11 @@ Result<void> Surveyor::compare_with_store() {
   TRY(repository_.storage().list(repo::kDataPrefix, visit, stop_));
   TRY(repository_.storage().list(repo::kMetadataPrefix, visit, stop_));
   report_.packs = packs_.size();
-  repo::LogState now;  // what was relocated or deleted since is found out before it is called missing
-  if (present.size() < packs_.size() && !repository_.log().follow(now, stop_).ok()) now = log_;
   for (const auto& [id, plan] : packs_) {
-    if (present.contains(id) || now.generation(id) != std::optional(plan.object.generation)) continue;
+    if (present.contains(id)) continue;
+    // Relocated or deleted since the log was read?
+    const auto now = findings_.generation_now(id, stop_);
+    if (now.ok() && now.value() != plan.object.generation) continue;
     findings_.damaged("pack", repo::pack_name(id, plan.object.generation), "the pack is missing",
                       DamagedSlots{id, {}});
   }
