@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "cli/environment.h"
-#include "cli/options.h"
+#include "cli/upkeep_options.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "cli/syntax.h"
