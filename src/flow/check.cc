@@ -47,6 +47,11 @@ Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& s
   CheckReport report;
   CheckFindings findings(observer);
   Survey found = TRY(survey(repository, findings, report, stop));
+  for (const PackPlan& plan : found.packs) {
+    if (deep || plan.wrong_size.empty()) continue;  // a deeper look tells whether anything is lost by it
+    findings.damaged("pack", repo::pack_name(plan.object.id, plan.object.generation), plan.wrong_size,
+                     DamagedSlots{plan.object.id, {}});
+  }
   if (deep) {
     choose_packs(found.packs, spec, repository.random());
     const KnownChunks known =
@@ -60,36 +65,46 @@ Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& s
 
 namespace {
 
+// Frames and bytes that were read. What is lost is told.
+Result<std::pair<std::uint64_t, std::uint64_t>> scrub_frames(storage::Storage& storage,
+                                                             const repo::RepositoryId& id,
+                                                             const repo::PackObject& object,
+                                                             CheckFindings& findings, std::stop_token stop) {
+  const std::string name = repo::pack_name(object.id, object.generation);
+  const auto frames = TRY(repo::PackFrames::open(storage, {id, nullptr, {}}, object, stop));
+  if (frames->header().kept.generation != object.generation)
+    return Error(Errc::damaged, "the object is another pack under this name");
+  FrameLosses losses(frames->trailer());
+  std::uint64_t count = 0;
+  TRY(scan_frames(
+      *frames, Judge::table,
+      [&](std::uint32_t position, Bytes, bool whole) {
+        ++count;
+        if (!whole) losses.add(position);
+      },
+      stop));
+  for (const std::string& note : frames->take_end_notes()) findings.warn("pack", name, note);
+  if (!losses.empty() && losses.repairable()) findings.warn("pack", name, losses.text());
+  if (!losses.empty() && !losses.repairable())
+    findings.damaged("pack", name, losses.text(), DamagedSlots{object.id, {}});
+  return std::pair{count, frames->object_bytes()};
+}
+
 // Errors: stopped.
 Result<void> scrub_pack(storage::Storage& storage, const repo::RepositoryId& id,
                         const repo::PackObject& object, CheckFindings& findings, CheckReport& report,
                         std::mutex& mutex, std::stop_token stop) {
   const std::string name = repo::pack_name(object.id, object.generation);
-  auto scan = FrameScan::open(storage, id, object, stop);
-  Result<void> result;
-  std::uint64_t frames = 0;
-  if (scan.ok()) {
-    for (const std::string& warning : scan.value().warnings()) findings.warn("pack", name, warning);
-    FrameLosses losses(scan.value().trailer());
-    result = scan.value().run(
-        [&](std::uint32_t position, Bytes, bool whole) {
-          ++frames;
-          if (!whole) losses.add(position);
-        },
-        stop);
-    if (result.ok() && !losses.empty())
-      findings.damaged("pack", name, losses.text(), DamagedSlots{object.id, {}});
-  } else {
-    result = std::move(scan).error();
-  }
-  if (!result.ok() && result.error().kind() == Errc::stopped) return result;
-  if (!result.ok() && result.error().kind() == Errc::not_found) return {};  // removed since it was listed
-  if (!result.ok()) findings.add("pack", name, result.error(), DamagedSlots{object.id, {}});
+  const auto read = scrub_frames(storage, id, object, findings, stop);
+  if (!read.ok() && read.error().kind() == Errc::stopped) return read.error().copy();
+  if (!read.ok() && read.error().kind() == Errc::not_found) return {};  // removed since it was listed
+  if (!read.ok()) findings.add("pack", name, read.error(), DamagedSlots{object.id, {}});
   const std::lock_guard lock(mutex);
   ++report.packs_opened;
-  report.packs_read += result.ok() ? 1 : 0;
-  report.frames += frames;
-  report.bytes_read += result.ok() ? scan.value().object_bytes() : 0;
+  if (!read.ok()) return {};
+  ++report.packs_read;
+  report.frames += read.value().first;
+  report.bytes_read += read.value().second;
   return {};
 }
 

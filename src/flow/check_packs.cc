@@ -22,13 +22,6 @@ void encode_chunk(Encoder& out, const model::ChunkId& id, model::ChunkType type,
   out.u32(stored);
 }
 
-Hash listing_hash(const std::vector<repo::DirectoryEntry>& directory) {
-  Encoder out;
-  for (const repo::DirectoryEntry& e : directory)
-    encode_chunk(out, e.id, e.type, e.plain_bytes, e.stored_bytes);
-  return crypto::hash(out.bytes());
-}
-
 struct PackResult {
   bool opened = false, read = false;
   std::uint64_t frames = 0, chunks = 0, bytes = 0;
@@ -46,11 +39,10 @@ class PackCheck {
 
  private:
   Result<PackResult> attempt(const PackPlan& plan, std::stop_token stop);
-  Result<void> check_front(const repo::PackReader& pack, const std::string& name, std::stop_token stop);
   void compare_with_manifest(const PackPlan& plan, const repo::PackReader& pack, const std::string& name);
-  Result<void> read_all(const PackPlan& plan, const repo::PackReader& pack, PackResult& result,
+  Result<void> read_all(const PackPlan& plan, repo::PackReader& pack, PackResult& result,
                         std::stop_token stop);
-  void report(const PackPlan& plan, const FrameScan& frames, const FrameLosses& losses, ChunkScan& chunks);
+  void report(const PackPlan& plan, repo::PackFrames& frames, const FrameLosses& losses, ChunkScan& chunks);
 
   const repo::Repository& repository_;
   CheckFindings& findings_;
@@ -79,33 +71,27 @@ Result<PackResult> PackCheck::run(PackPlan plan, std::stop_token stop) {
 }
 
 Result<PackResult> PackCheck::attempt(const PackPlan& plan, std::stop_token stop) {
-  const repo::PackReader::Keys keys{repository_.config().id, nullptr, *repository_.secrets().index};
+  const auto root = plan.named ? std::optional(plan.root) : std::nullopt;
+  const repo::PackReader::Keys keys{repository_.config().id, nullptr, *repository_.secrets().index, root};
   const auto pack =
       TRY(repo::PackReader::open(repository_.storage(), keys, plan.object.id, plan.object.generation, stop));
-  const std::string name = repo::pack_name(plan.object.id, plan.object.generation);
+  if (pack->header().kept.generation != plan.object.generation)
+    return Error(Errc::damaged, "the object is another pack under this name");
+  repo::PackFrames& frames = pack->frames();
   PackResult result;
-  compare_with_manifest(plan, *pack, name);
   if (plan.read) {
     TRY(read_all(plan, *pack, result, stop));
   } else {
-    TRY(check_front(*pack, name, stop));
+    TRY(frames.check_front(stop));  // whoever has lost the end needs it
+    for (const std::string& note : frames.take_notes()) findings_.warn("pack", frames.name(), note);
   }
+  if (plan.named && plan.object.generation == 0) TRY(frames.load_table(stop));
+  compare_with_manifest(plan, *pack, frames.name());
   result.opened = true;
   for (const repo::DirectoryEntry& e : pack->directory()) {
     result.known.push_back({model::short_id(e.id), e.plain_bytes, e.type});
   }
   return result;
-}
-
-// The header in front: readers use its copy, but whoever has lost the end needs it.
-Result<void> PackCheck::check_front(const repo::PackReader& pack, const std::string& name,
-                                    std::stop_token stop) {
-  const Buffer front = TRY(repository_.storage().get(name, {0, repo::kPackHeaderBytes}, stop));
-  const auto header = repo::decode_header(front);
-  if (!header.ok() || header.value().identity.salt != pack.header().identity.salt) {
-    findings_.warn("pack", name, "the header is damaged, its copy in the trailer is whole");
-  }
-  return {};
 }
 
 void PackCheck::compare_with_manifest(const PackPlan& plan, const repo::PackReader& pack,
@@ -120,9 +106,9 @@ void PackCheck::compare_with_manifest(const PackPlan& plan, const repo::PackRead
   }
 }
 
-Result<void> PackCheck::read_all(const PackPlan& plan, const repo::PackReader& pack, PackResult& result,
+Result<void> PackCheck::read_all(const PackPlan& plan, repo::PackReader& pack, PackResult& result,
                                  std::stop_token stop) {
-  FrameScan frames = TRY(FrameScan::open(repository_.storage(), repository_.config().id, plan.object, stop));
+  repo::PackFrames& frames = pack.frames();
   const repo::Identity& identity = frames.header().identity;
   const crypto::Key session = TRY(repository_.session_secret(plan.object.id.transaction, stop));
   if (!crypto::equal(repo::pack_commit(session, identity.salt), identity.commit)) {
@@ -131,25 +117,23 @@ Result<void> PackCheck::read_all(const PackPlan& plan, const repo::PackReader& p
   ChunkScan chunks(pack.directory(), identity.payload_bytes(),
                    repo::FrameCipher(repo::data_keys(session, identity.salt), frames.identity_hash()),
                    repository_.chunk_id_key(), buffers_);
-  std::vector<std::uint32_t> numbers;  // of the frames by position; in generation 0 they are the same
-  for (std::uint32_t i = 0; i < frames.header().kept.kept.size(); ++i) {
-    if (frames.header().kept.kept[i]) numbers.push_back(i);
-  }
   FrameLosses losses(frames.trailer());
+  Result<void> trouble;
   const auto visit = [&](std::uint32_t position, Bytes frame, bool whole) {
-    bool opened = true;
-    if (position < frames.trailer().data_frames) {
-      const std::uint32_t number = numbers.empty() ? position : numbers[position];
-      if (whole) {
-        opened = chunks.add(number, frame);
-      } else {
-        chunks.add_lost(number);
-      }
-    }
-    if (!whole || !opened) losses.add(position);
     ++result.frames;
+    if (!whole) losses.add(position);
+    if (position >= frames.trailer().data_frames) return;
+    const std::uint32_t number = frames.number_of(position);
+    const auto good = whole ? Result<Bytes>(frame) : frames.rebuild(position, stop);
+    if (good.ok()) {
+      chunks.add(number, good.value());
+      return;
+    }
+    if (good.error().kind() != Errc::damaged) trouble = good.error().copy();
+    chunks.add_lost(number);
   };
-  TRY(frames.run(visit, stop));
+  TRY(scan_frames(frames, Judge::visitor, visit, stop));
+  TRY(std::move(trouble));
   report(plan, frames, losses, chunks);
   result.read = true;
   result.chunks = chunks.checked();
@@ -157,9 +141,9 @@ Result<void> PackCheck::read_all(const PackPlan& plan, const repo::PackReader& p
   return {};
 }
 
-void PackCheck::report(const PackPlan& plan, const FrameScan& frames, const FrameLosses& losses,
+void PackCheck::report(const PackPlan& plan, repo::PackFrames& frames, const FrameLosses& losses,
                        ChunkScan& chunks) {
-  for (const std::string& warning : frames.warnings()) findings_.warn("pack", frames.name(), warning);
+  for (const std::string& note : frames.take_end_notes()) findings_.warn("pack", frames.name(), note);
   // Of a relocated pack only what is needed was kept; of others everything.
   model::Slots bad = chunks.damaged();
   const model::Slots absent = chunks.absent();
@@ -170,9 +154,11 @@ void PackCheck::report(const PackPlan& plan, const FrameScan& frames, const Fram
     bad.insert(slot);
     ++lacking;
   }
-  if (!losses.empty()) {
+  if (!losses.empty() && (!bad.empty() || !losses.repairable())) {
     const std::string text = fmt::format("{}; chunks touched: {}", losses.text(), bad.count());
     findings_.damaged("pack", frames.name(), text, DamagedSlots{plan.object.id, bad});
+  } else if (!losses.empty()) {
+    findings_.warn("pack", frames.name(), losses.text());
   } else if (!bad.empty()) {
     const std::string text = fmt::format(
         "{} chunks are not what they must be, of which {} are not there at all", bad.count(), lacking);
@@ -185,6 +171,13 @@ void PackCheck::report(const PackPlan& plan, const FrameScan& frames, const Fram
 Hash listing_hash(const std::vector<model::ManifestChunk>& chunks) {
   Encoder out;
   for (const model::ManifestChunk& c : chunks) encode_chunk(out, c.id, c.type, c.plain_bytes, c.stored_bytes);
+  return crypto::hash(out.bytes());
+}
+
+Hash listing_hash(const std::vector<repo::DirectoryEntry>& directory) {
+  Encoder out;
+  for (const repo::DirectoryEntry& e : directory)
+    encode_chunk(out, e.id, e.type, e.plain_bytes, e.stored_bytes);
   return crypto::hash(out.bytes());
 }
 

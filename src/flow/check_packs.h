@@ -3,6 +3,7 @@
 #pragma once
 
 #include "flow/check_findings.h"
+#include "repo/pack_reader.h"
 
 namespace holdfast::flow {
 
@@ -14,11 +15,13 @@ struct PackPlan {
   std::uint64_t object_bytes = 0;
   Hash root{};
   Hash listing{};
-  bool read = false;  // all of it
+  bool read = false;       // all of it
+  std::string wrong_size;  // of generation 0: what is wrong with it; "" if nothing
 };
 
 // Stands for the chunks of a pack, as manifest and directory list them.
 Hash listing_hash(const std::vector<model::ManifestChunk>& chunks);
+Hash listing_hash(const std::vector<repo::DirectoryEntry>& directory);
 
 // What trees may refer to: of every pack that could be opened, its chunks by slot.
 struct KnownChunk {

@@ -309,12 +309,9 @@ Result<void> Surveyor::compare_with_store() {
       return {};
     }
     present.insert(object->id);
-    const PackPlan& plan = at->second;
-    if (plan.named && object->generation == 0 && info.size_bytes != plan.object_bytes) {
-      findings_.damaged("pack", info.name,
-                        fmt::format("it has {} bytes, must have {}", info.size_bytes, plan.object_bytes),
-                        DamagedSlots{object->id, {}});
-    }
+    PackPlan& plan = at->second;
+    if (plan.named && object->generation == 0 && info.size_bytes != plan.object_bytes)
+      plan.wrong_size = fmt::format("it has {} bytes, must have {}", info.size_bytes, plan.object_bytes);
     return {};
   };
   TRY(repository_.storage().list(repo::kDataPrefix, visit, stop_));

@@ -147,7 +147,7 @@ Result<void> Restorer::walk_below(const std::string& path) {
       if (above.ok() && above.value()) TRY(take(*above.value(), true));
     }
   }
-  repo::TreeReader reader(chunks, root_);
+  repo::TreeReader reader(context_.watch(chunks), root_);
   reader.seek(path);
   bool any = false;
   std::string last;

@@ -26,7 +26,9 @@ Result<bool> file_equals(int fd, std::uint64_t offset, Bytes bytes, Buffer& scra
 }  // namespace
 
 RestoreWorker::RestoreWorker(RestoreContext& context)
-    : context_(context), chunks_(context.repository, context.log, kWorkerCacheBytes) {}
+    : context_(context), chunks_(context.repository, context.log, kWorkerCacheBytes) {
+  context.watch(chunks_);
+}
 
 Result<void> RestoreWorker::run(RestoreTask& task, std::stop_token stop) {
   if (stop.stop_requested()) return Error(Errc::stopped, "stopped");

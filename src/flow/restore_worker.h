@@ -5,6 +5,7 @@
 #include <atomic>
 #include <deque>
 #include <mutex>
+#include <set>
 
 #include "flow/restore.h"
 
@@ -41,6 +42,16 @@ struct RestoreContext {
     ++problems;
     observer.problem(path, during, error);
   }
+  // What of damaged packs could be made good is told once, though every worker meets it.
+  repo::ChunkReader& watch(repo::ChunkReader& chunks) {
+    chunks.on_rebuilt = [this](const std::string& object, const std::string& note) {
+      const std::lock_guard lock(mutex);
+      if (told.insert(object + ": " + note).second) observer.note(object + ": " + note);
+    };
+    return chunks;
+  }
+  std::mutex mutex{};  // guards told
+  std::set<std::string> told{};
 };
 
 class RestoreWorker {

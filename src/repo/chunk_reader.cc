@@ -33,6 +33,7 @@ Result<Buffer> ChunkReader::fetch(const model::Address& address, std::stop_token
   for (;;) {
     PackReader* reader = TRY(pack(address.pack, stop));
     auto plain = reader->read(address.slot, repository_.chunk_id_key(), stop);
+    tell(*reader);
     if (plain.ok() || plain.error().kind() != Errc::not_found) return plain;
     const auto before = log_.generation(address.pack);
     packs_.pop_front();
@@ -51,7 +52,15 @@ Result<void> ChunkReader::follow_log(std::stop_token stop) {
 
 Result<Buffer> ChunkReader::read_stored(const model::Address& address, std::stop_token stop) {
   PackReader* reader = TRY(pack(address.pack, stop));
-  return reader->read_stored(address.slot, stop);
+  auto stored = reader->read_stored(address.slot, stop);
+  tell(*reader);
+  return stored;
+}
+
+void ChunkReader::tell(PackReader& reader) const {
+  for (const std::string& note : reader.frames().take_notes()) {
+    if (on_rebuilt) on_rebuilt(reader.frames().name(), note);
+  }
 }
 
 Result<DirectoryEntry> ChunkReader::describe(const model::Address& address, std::stop_token stop) {
@@ -82,6 +91,7 @@ Result<PackReader*> ChunkReader::pack(const model::PackId& id, std::stop_token s
     opened = open_generation(id, *other, stop);
   }
   auto reader = TRY(std::move(opened));
+  tell(*reader);
   packs_.push_front({id, std::move(reader)});
   if (packs_.size() > kPacksMax) packs_.pop_back();
   return packs_.front().reader.get();

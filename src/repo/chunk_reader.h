@@ -2,6 +2,7 @@
 // asked for again (bundles, tree nodes). One thread at a time; several readers may share one Repository.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <unordered_map>
 
@@ -15,6 +16,9 @@ class ChunkReader {
   // `log` tells where packs are now. Where a pack has moved since, the log is read again; where that does not
   // help, or the log is damaged, what is in the store is read.
   ChunkReader(const Repository& repository, const LogState& log, std::uint64_t cache_bytes_max = 24 * kMiB);
+
+  // Told of what was damaged in a pack and could be made good. May be null.
+  std::function<void(const std::string& object, const std::string& note)> on_rebuilt;
 
   // The plain text, its id verified. Valid until the next call.
   Result<Bytes> read(const model::Address& address, std::stop_token stop);
@@ -31,6 +35,7 @@ class ChunkReader {
                                                       std::stop_token stop);
   Result<std::optional<std::uint32_t>> generation_in_store(const model::PackId& id, std::stop_token stop);
   Result<void> follow_log(std::stop_token stop);
+  void tell(PackReader& reader) const;
 
   struct OpenPack {
     model::PackId id;

@@ -2,8 +2,6 @@
 
 #include <fmt/core.h>
 
-#include "parity/parity.h"
-#include "repo/names.h"
 #include "repo/pack_reader.h"
 
 namespace holdfast::repo {
@@ -30,84 +28,6 @@ std::uint64_t object_bytes(std::uint32_t data_frames, std::uint32_t directory_fr
   trailer.parity_per_stripe = static_cast<std::uint16_t>(layout.per_stripe);
   return trailer.object_bytes(frame_bytes);
 }
-
-// The object that frames are taken from: its frames as they were written, whatever became of them, while
-// parity allows.
-class FrameSource {
- public:
-  FrameSource(storage::Storage& storage, std::string name, const PackReader& pack)
-      : storage_(storage),
-        name_(std::move(name)),
-        trailer_(pack.trailer()),
-        frame_bytes_(pack.header().identity.frame_bytes()),
-        layout_{trailer_.stripes, trailer_.parity_per_stripe} {}
-
-  // Reads header and table.
-  Result<void> open(std::stop_token stop) {
-    const std::uint64_t size = trailer_.object_bytes(frame_bytes_);
-    const Buffer tail = TRY(storage_.get(name_, {size - kPackTrailerBytes, kPackTrailerBytes}, stop));
-    DecodedTrailer decoded = TRY(decode_trailer(tail));
-    header_ = std::move(decoded.header);
-    const std::uint64_t table_bytes = all_frames() * sizeof(Hash);
-    const std::uint64_t at = kPackHeaderBytes + all_frames() * frame_bytes_;
-    for (std::uint64_t copy = 0; copy < 2; ++copy) {
-      table_ = TRY(storage_.get(name_, {at + copy * table_bytes, table_bytes}, stop));
-      if (pack_root(header_, trailer_, table_) == trailer_.root) return {};
-    }
-    return Error(Errc::damaged, "both tables of frames are damaged");
-  }
-
-  Bytes header() const { return header_; }
-  std::uint64_t frames_per_read() const { return std::max<std::uint64_t>(1, kCopyBytes / frame_bytes_); }
-
-  // `count` frames from position `first`, whole.
-  Result<Buffer> read(std::uint64_t first, std::uint64_t count, std::stop_token stop) {
-    Buffer frames =
-        TRY(storage_.get(name_, {kPackHeaderBytes + first * frame_bytes_, count * frame_bytes_}, stop));
-    for (std::uint64_t i = 0; i < count; ++i) {
-      const auto frame = MutableBytes(frames).subspan(i * frame_bytes_, frame_bytes_);
-      if (whole(frame, first + i)) continue;
-      if (repaired_.empty()) TRY(repair(stop));
-      const auto good = Bytes(repaired_).subspan((first + i) * frame_bytes_, frame_bytes_);
-      std::copy(good.begin(), good.end(), frame.begin());
-    }
-    return frames;
-  }
-
- private:
-  std::uint64_t all_frames() const { return std::uint64_t{trailer_.frames()} + trailer_.parity_frames(); }
-  bool whole(Bytes frame, std::uint64_t number) const {
-    const Hash hash = crypto::hash(frame);
-    return std::equal(hash.begin(), hash.end(), Bytes(table_).subspan(number * sizeof(Hash)).begin());
-  }
-  // All of the object in memory, at most about 200 MiB: rare.
-  Result<void> repair(std::stop_token stop) {
-    if (!parity::fits(layout_, trailer_.frames()))
-      return Error(Errc::damaged, "its parity has an impossible layout");
-    Buffer all = TRY(storage_.get(name_, {kPackHeaderBytes, all_frames() * frame_bytes_}, stop));
-    std::vector<MutableBytes> frames;
-    std::vector<bool> lost;
-    for (std::uint64_t i = 0; i < all_frames(); ++i) {
-      frames.push_back(MutableBytes(all).subspan(i * frame_bytes_, frame_bytes_));
-      lost.push_back(!whole(frames.back(), i));
-    }
-    TRY(parity::repair(frames, lost, trailer_.frames(), layout_));
-    for (std::uint64_t i = 0; i < trailer_.frames(); ++i) {
-      if (!whole(frames[i], i)) return Error(Errc::damaged, "parity does not give back a lost frame");
-    }
-    repaired_ = std::move(all);
-    return {};
-  }
-
-  storage::Storage& storage_;
-  const std::string name_;
-  const Trailer trailer_;
-  const std::size_t frame_bytes_;
-  const parity::Layout layout_;
-  Buffer header_;
-  Buffer table_;
-  Buffer repaired_;  // all frames, once one was found damaged
-};
 
 // The object in the making.
 class FrameSink {
@@ -148,9 +68,9 @@ class FrameSink {
 };
 
 // Positions in the present object of the frames to be kept.
-Result<std::vector<std::uint64_t>> positions(const std::vector<bool>& kept, const KeptFrames& present) {
-  std::vector<std::uint64_t> out;
-  std::uint64_t next = 0;
+Result<std::vector<std::uint32_t>> positions(const std::vector<bool>& kept, const KeptFrames& present) {
+  std::vector<std::uint32_t> out;
+  std::uint32_t next = 0;
   for (std::size_t frame = 0; frame < kept.size(); ++frame) {
     const bool there = present.generation == 0 || present.kept[frame];
     if (kept[frame] && !there) return Error(Errc::damaged, "it lacks frames that are to be kept");
@@ -160,15 +80,15 @@ Result<std::vector<std::uint64_t>> positions(const std::vector<bool>& kept, cons
   return out;
 }
 
-Result<void> copy(FrameSource& from, const std::vector<std::uint64_t>& frames, FrameSink& to,
+Result<void> copy(PackFrames& from, const std::vector<std::uint32_t>& frames, FrameSink& to,
                   std::stop_token stop) {
+  const std::size_t run_max = std::max<std::size_t>(1, kCopyBytes / from.frame_bytes());
   for (std::size_t i = 0; i < frames.size();) {
     std::size_t count = 1;
-    while (i + count < frames.size() && count < from.frames_per_read() &&
-           frames[i + count] == frames[i] + count) {
+    while (i + count < frames.size() && count < run_max && frames[i + count] == frames[i] + count) {
       ++count;
     }
-    const Buffer run = TRY(from.read(frames[i], count, stop));
+    const Buffer run = TRY(from.read(frames[i], static_cast<std::uint32_t>(count), stop));
     TRY(to.add(run));
     i += count;
   }
@@ -231,9 +151,11 @@ std::uint64_t bytes_of(const model::Slots& kept, const model::ManifestPack& pack
 
 Result<std::uint64_t> relocate(storage::Storage& storage, const RepositoryId& repository,
                                const crypto::Key& index, const Relocation& relocation, std::stop_token stop) {
-  const std::string name = pack_name(relocation.pack, relocation.from);
-  const auto pack =
-      TRY(PackReader::open(storage, {repository, nullptr, index}, relocation.pack, relocation.from, stop));
+  storage::Storage& source = relocation.source != nullptr ? *relocation.source : storage;
+  const auto pack = TRY(PackReader::open(source, {repository, nullptr, index, relocation.root},
+                                         relocation.pack, relocation.from, stop));
+  PackFrames& from = pack->frames();
+  const std::string& name = from.name();
   Trailer trailer = pack->trailer();
   const KeptFrames& present = pack->header().kept;
   const std::uint32_t data_frames =
@@ -249,12 +171,10 @@ Result<std::uint64_t> relocate(storage::Storage& storage, const RepositoryId& re
                      "pack " + name);
   const auto frames = TRY_AS(positions(kept.kept, present), "pack " + name);
 
-  FrameSource from(storage, name, *pack);
-  TRY_AS(from.open(stop), "pack " + name);
-  const Buffer header = relocated_header(from.header(), kept);
+  const Buffer header = relocated_header(from.header_bytes(), kept);
   const auto spool = TRY(storage.spool());
   TRY(spool->append(header));
-  FrameSink to(*spool, pack->header().identity.frame_bytes(), static_cast<std::uint32_t>(frames.size()));
+  FrameSink to(*spool, from.frame_bytes(), static_cast<std::uint32_t>(frames.size()));
   TRY_AS(copy(from, frames, to, stop), "pack " + name);
   trailer.data_frames = static_cast<std::uint32_t>(frames.size()) - trailer.directory_frames;
   TRY(to.finish(header, trailer));

@@ -11,9 +11,11 @@ namespace holdfast::repo {
 
 struct Relocation {
   model::PackId pack;
-  std::uint32_t from = 0;  // present generation
-  std::uint32_t to = 0;    // condemning entry + 1
-  model::Slots kept;       // not empty
+  std::uint32_t from = 0;              // present generation
+  std::uint32_t to = 0;                // condemning entry + 1
+  model::Slots kept;                   // not empty
+  storage::Storage* source = nullptr;  // of the present generation; null: the store that it is put to
+  std::optional<Hash> root = {};       // of generation 0, by the manifest, where it is known
 };
 
 // Frames of generation 0 that the slots need, directory included. Errc::damaged where a slot is not in the

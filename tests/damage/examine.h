@@ -30,7 +30,7 @@ struct Damage {
   Found found = Found::damage;
   std::set<std::string> named;  // objects that the check must name
   bool attributed = true;       // the check knows exactly which snapshots are touched
-  bool within_parity = false;   // so that a repair must bring every byte back
+  bool within_parity = false;   // of a pack: everything must come back
 };
 
 class Examiner {
@@ -60,8 +60,10 @@ class Examiner {
   std::map<std::pair<std::string, std::string>, std::uint32_t> places_;
 };
 
-// What is lost where the bytes [from, to) of an object are not what they were.
+// What is lost where the bytes [from, to) of an object, at most a sector, are not what they were.
 Loss loss_of(const Specimen& specimen, const std::string& name, std::size_t from, std::size_t to);
+// What is lost with a frame of a pack of which all parity is lost too.
+Loss loss_of_frame(const Specimen& specimen, const std::string& name, std::uint32_t frame);
 // What is lost where the object is gone altogether, or another one.
 Loss loss_of(const Specimen& specimen, const std::string& name);
 // What a check must say of the first of these.
