@@ -63,6 +63,11 @@ std::vector<Command> build() {
       make_command<CheckOptions>({"check", "verify"}, "Prove that the repository holds what it promises",
                                  "Exit code 13 means damage, 16 that something could not be reached.",
                                  &declare, &run),
+      make_command<RepairOptions>(
+          {"repair"}, "Mend what is damaged, and say exactly what stays lost",
+          "Only adds objects: what they replace is removed by the next prune. Reading mends by itself what "
+          "parity reaches; repair packs makes that last. Exit code 13 means that something stays lost.",
+          &declare, &run),
       make_command<CopyOptions>({"copy"}, "Copy snapshots from another repository into this one", "",
                                 &declare, &run),
       make_command<TagOptions>({"tag"}, "Change the tags of snapshots", "", &declare, &run),

@@ -122,6 +122,21 @@ bool CheckFindings::covers(const model::Address& address) const {
   });
 }
 
+std::map<model::PackId, std::optional<model::Slots>> CheckFindings::damaged_slots() const {
+  const std::lock_guard lock(mutex_);
+  std::map<model::PackId, std::optional<model::Slots>> out;
+  for (const Found& found : found_) {
+    if (!found.where || found.finding.severity != Severity::damaged) continue;
+    const auto [at, first] = out.try_emplace(found.where->pack, found.where->slots);
+    if (!found.where->slots) {
+      at->second.reset();
+    } else if (!first && at->second) {
+      at->second->unite(*found.where->slots);
+    }
+  }
+  return out;
+}
+
 bool CheckFindings::any_slots() const {
   const std::lock_guard lock(mutex_);
   return std::any_of(found_.begin(), found_.end(),

@@ -35,6 +35,8 @@ class CheckFindings {
 
   // True where a finding covers that chunk already.
   bool covers(const model::Address& address) const;
+  // Slots that are damaged, by pack; all of a pack where there is no set.
+  std::map<model::PackId, std::optional<model::Slots>> damaged_slots() const;
   // Whether any finding is about slots.
   bool any_slots() const;
   // Notes the snapshot in every finding whose slots it refers to.

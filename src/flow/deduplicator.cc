@@ -1,5 +1,7 @@
 #include "flow/deduplicator.h"
 
+#include "flow/rebuild_index.h"
+
 namespace holdfast::flow {
 
 namespace {
@@ -7,8 +9,6 @@ namespace {
 // Places kept in memory for the present run, about 90 bytes each: 12 MiB. Beyond that what was stored earlier
 // in the run is found only after its commit, through the index.
 constexpr std::size_t kPlacesPerShardMax = 8 * 1024;
-// Records sorted in memory at once when they go into the index: 5 MiB.
-constexpr std::uint32_t kIndexRunRecords = 128 * 1024;
 
 }  // namespace
 
@@ -22,23 +22,9 @@ Deduplicator::Deduplicator(repo::Transaction& transaction, const repo::LocalStat
 void Deduplicator::open_index() {
   if (local_.directory().empty()) return;
   const repo::Repository& repository = transaction_.repository();
-  repo::IndexLimits limits;
-  limits.run_records = kIndexRunRecords;
-  index_ = repo::Index::open(local_.directory() + "/index", local_.key().copy(), limits, repository.random());
-  for (const repo::Snapshot& snapshot : history_.commits) {
-    const model::TransactionId& id = snapshot.commit.transaction;
-    if (index_->covers(id)) continue;
-    const auto manifest = repository.read_manifest(id, {});
-    if (!manifest.ok()) continue;  // costs deduplication; check and prune will say more
-    auto addition = index_->addition();
-    for (const model::ManifestPack& pack : manifest.value().packs) {
-      for (std::uint32_t slot = 0; slot < pack.chunks.size(); ++slot) {
-        const model::ManifestChunk& chunk = pack.chunks[slot];
-        addition.put({model::short_id(chunk.id), {{id, pack.pack}, slot}, 0, chunk.plain_bytes});
-      }
-    }
-    addition.commit({&id, 1});
-  }
+  index_ = flow::open_index(repository, local_);
+  // An unreadable manifest costs deduplication; check and prune will say more.
+  add_commits(*index_, repository, history_, [](const model::TransactionId&, const Error&) {}, {});
   addition_.emplace(index_->addition());
 }
 

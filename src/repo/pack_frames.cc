@@ -60,7 +60,8 @@ Result<Buffer> PackFrames::piece(std::uint64_t offset, std::uint64_t length, std
 }
 
 Result<void> PackFrames::load_ends(std::stop_token stop) {
-  object_bytes_ = TRY(storage_.stat(name_, stop)).size_bytes;
+  const storage::ObjectInfo info = TRY(storage_.stat(name_, stop));
+  object_bytes_ = info.size_bytes;
   if (object_bytes_ < kPackHeaderBytes) return damaged("the object is too short");
   auto tail = piece(object_bytes_ - kPackTrailerBytes, kPackTrailerBytes, stop);
   if (!tail.ok() && is_general(tail.error())) return std::move(tail).error();
@@ -133,7 +134,7 @@ Result<void> PackFrames::recover_trailer(std::stop_token stop) {
     const bool cut = trailer_.object_bytes(frame_bytes()) != object_bytes_;
     const bool found = TRY(find_directory(!cut || !numbers_.empty(), stop));
     if (!found) continue;
-    note(cut ? fmt::format("it was cut to {} of {} bytes: what is lost is rebuilt", object_bytes_,
+    note(cut ? fmt::format("it has {} bytes instead of {}: what is lost is rebuilt", object_bytes_,
                            trailer_.object_bytes(frame_bytes()))
              : "its trailer is damaged: rebuilt from header and directory");
     return {};
@@ -324,8 +325,9 @@ Result<Bytes> PackFrames::rebuild(std::uint32_t position, std::stop_token stop) 
   std::vector<bool> lost;
   unreadable_.reset();
   for (const std::uint32_t member : members) {
-    stripe.push_back(TRY(stored(member, 1, stop)));
-    lost.push_back(!whole(member, stripe.back()));
+    Buffer frame = TRY(stored(member, 1, stop));
+    lost.push_back(!whole(member, frame));
+    stripe.push_back(std::move(frame));
   }
   for (Buffer& frame : stripe) views.emplace_back(frame);
   const auto repaired = parity::repair(views, lost, data, {1, per_stripe});

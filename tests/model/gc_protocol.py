@@ -270,6 +270,9 @@ class Protocol:
             if view.retired >> x & 1 or not (st.commits | st.aborts) >> x & 1:
                 continue
             kept = 0 if item % 2 else needed & view.have[x]
+            if self.s.heal and item % 2 == 0 and view.have[x]:  # decision 7: write the pack anew, all of it
+                yield go('heal', item, -1, len(st.log), -1, 0,
+                         kept if self.mutant == 'heal_keeps_needed' else view.have[x])
             if c >= 0:
                 yield go('list', item, c, -1, 0, 0, view.kept[item])
             if c >= 0 and view.kept[item] == kept or self.needed(refs, item, kept, live, commits, view):
@@ -329,6 +332,14 @@ class Protocol:
                 entry = ('D', item, c, kept, i if m == 'next_generation' else c + 1)
                 late = ('put_late', item, c, head, -1, 0, kept) if m == 'delete_before_put' and kept else ()
                 yield go(*late, log=st.log + (entry,))
+        elif pc == 'heal':  # a condemnation that keeps everything needs no G3 to G6 …
+            if len(st.log) == head:
+                yield go('heal_put', item, head, head + 1, -1, 0, kept, log=st.log + (('C', item, kept),))
+        elif pc == 'heal_put':  # … G7 …
+            yield from self.relocate(st, local, go)
+        elif pc == 'heal_delete':  # … and G8 only asks whether it is in force
+            if len(st.log) < self.s.max_log and self.view(st.log).condemned[item] == c:
+                yield go(log=st.log + (('D', item, c, kept, c + 1),))
         elif pc == 'sweep':
             yield self.remove(st, item, c, 'ofrp'[seen], go)
 
@@ -362,7 +373,8 @@ class Protocol:
         if self.mutant == 'remove_before_delete':
             there = {generation: there[generation]}
         packs = put(st.packs, x, tuple(sorted(there.items())))
-        yield go(*(() if pc == 'put_late' else ('delete', item, c, head, generation, 0, kept)), packs=packs)
+        then = {'put_late': (), 'heal_put': ('heal_delete', item, c, head, generation, 0, kept)}
+        yield go(*then.get(pc, ('delete', item, c, head, generation, 0, kept)), packs=packs)
 
     def garbage(self, st):
         """G9: objects that may be removed, (kind, transaction, generation). What is garbage stays garbage."""

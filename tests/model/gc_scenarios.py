@@ -26,6 +26,7 @@ class Scenario(NamedTuple):
     items: tuple = ()           # what collectors consider
     collectors: int = 1
     starts: tuple = ()          # collectors that begin in the midst of things
+    heal: bool = False          # collectors may also write a pack anew, all of it
     old_views: bool = False     # a sweep may go by any older prefix of the log
     forget: int = 0             # snapshots that the administrator may forget
     unforget: int = 0
@@ -79,6 +80,13 @@ SCENARIOS = (
              reached=('deleted', 'lifted', 'moved', 'told'),
              mutants=('next_generation', 'delete_before_put', 'remove_before_delete', 'awaited_swept',
                       'unborn_swept', 'condemned_used')),
+    # The same pack may be written anew meanwhile, because its object is damaged; a slot may be deleted.
+    Scenario('repair', 'CC-', ((3, 1), (1, 2)), (3,), F0, writers=((2,),), dedup=3, items=(0,),
+             forget=0b010, uploads=False, heal=True, max_log=5,
+             reached=('deleted', 'lifted', 'moved', 'told'), mutants=('heal_keeps_needed',)),
+    Scenario('repair beside a prune', 'CC-', ((3, 1), (1, 2)), (3,), F0, writers=((2,),), dedup=3,
+             items=(0,), collectors=2, forget=0b010, uploads=False, heal=True, max_log=4, large=True,
+             reached=('deleted', 'lifted', 'moved', 'told')),
     Scenario('relocation and a reader', 'CC', ((3, 1), (1, 2)), (3,), F0, items=(0,), collectors=2,
              forget=0b010, reader=(1, 0), reached=('deleted', 'moved'), mutants=('reader_gives_up',)),
     Scenario('unreadable', 'CC-', **SHARED, writers=((2,),), dedup=1, items=(0,), forget=0b110,

@@ -33,10 +33,27 @@ exits 13 hf backup "$data"
 
 # A leaf of the tree: what it named is lost, and told.
 rm -rf "$HOLDFAST_REPOSITORY" && cp -a "$scratch/good" "$HOLDFAST_REPOSITORY"
-spoil "$(find "$HOLDFAST_REPOSITORY/m" -type f)" 5000
+tree=$(find "$HOLDFAST_REPOSITORY/m" -type f)
+spoil "$tree" 5000
+exits 0 hf restore latest --target "$scratch/rebuilt"
+says "rebuilt from parity"
+same_tree "$data" "$scratch/rebuilt$data"
+for ((at = 4200; at < $(stat -c %s "$tree"); at += 4096)); do spoil "$tree" "$at"; done
 exits 3 hf restore latest --target "$scratch/without-leaf"
 says "what comes next in the snapshot is lost"
 exits 13 hf check --read-data
+exits 13 hf repair packs
+exits 13 hf repair snapshots
+says "names too"
+exits 0 hf repair packs --from "$scratch/good"
+exits 0 hf restore latest --target "$scratch/with-leaf"
+same_tree "$data" "$scratch/with-leaf$data"
+exits 0 hf check --read-data
+exits 0 hf repair snapshots --json
+says '"lost_files":0'
+exits 0 hf repair index --dry-run
+exits 0 hf repair index
+exits 0 hf backup "$data"
 
 # A fate: "latest" must not be the one before in silence.
 rm -rf "$HOLDFAST_REPOSITORY" && cp -a "$scratch/good" "$HOLDFAST_REPOSITORY"

@@ -1,0 +1,240 @@
+#include "flow/repair.h"
+
+#include <fmt/core.h>
+
+#include "base/codec.h"
+#include "crypto/hash.h"
+#include "flow/check_findings.h"
+#include "flow/frame_scan.h"
+#include "repo/pack_reader.h"
+#include "repo/relocate.h"
+
+namespace holdfast::flow {
+
+using model::PackId;
+using repo::Vital;
+
+namespace {
+
+using Step = RepairPlan::Step;
+
+// Plans until nothing new came to light; entries of others between our own.
+constexpr int kPlansMax = 5;
+constexpr int kTurnsMax = 200;
+constexpr std::uint64_t kCopyBytes = 4 * kMiB;
+
+// Whether a small object is what its name says, in both copies, and written by who may.
+Result<void> verify_small(const repo::Repository& repository, const std::string& name, const Buffer& object,
+                          std::stop_token stop) {
+  const repo::Config& config = repository.config();
+  const auto transaction = repo::parse_transaction_name(name);
+  const auto number = repo::parse_log_name(name);
+  const auto unwrap = [&](Vital kind) -> Result<Buffer> {
+    repo::Unwrapped vital = TRY(repo::unwrap_vital(kind, object, name));
+    if (vital.one_copy_damaged) return Error(Errc::damaged, "one of two copies inside is damaged");
+    return std::move(vital.body);
+  };
+  if (number) {
+    const Buffer body = TRY(unwrap(Vital::log));
+    TRY(repo::verify_body(config.log, config.id, name, body));
+    // The entry after it knows it.
+    const std::string after = repo::log_name(*number + 1);
+    const Buffer next = TRY(repository.storage().get(after, {}, stop));
+    const repo::Unwrapped vital = TRY(repo::unwrap_vital(Vital::log, next, after));
+    Decoder in(vital.body);
+    in.u64();
+    if (in.array<32>() != crypto::hash(body))
+      return Error(Errc::damaged, after + " was written after another");
+    return {};
+  }
+  if (!transaction) return Error(Errc::damaged, "nobody knows what this is");
+  if (transaction->what == "open" || transaction->what == "fate") {
+    const Buffer body = TRY(unwrap(transaction->what == "open" ? Vital::open : Vital::fate));
+    TRY(repo::verify_body(config.commit, config.id, name, body));
+    return {};
+  }
+  const Buffer body = TRY(unwrap(transaction->what == "man" ? Vital::manifest : Vital::refs));
+  Decoder in(body);
+  const Bytes sealed = in.blob();
+  TRY(in.finish("the object"));
+  TRY(repo::unseal(*repository.secrets().index, repo::seal_context(config.id, name), sealed));
+  return {};
+}
+
+class Repairer {
+ public:
+  Repairer(const repo::Repository& repository, const RepairOptions& options, std::stop_token stop)
+      : repository_(repository), storage_(repository.storage()), options_(options), stop_(std::move(stop)) {}
+
+  Result<void> perform(const Step& step) {
+    if (step.action == RepairPlan::Action::rewrite) return rewrite(step);
+    return step.pack ? fetch_pack(step) : fetch_small(step);
+  }
+
+ private:
+  Result<void> fetch_small(const Step& step);
+  Result<void> fetch_pack(const Step& step);
+  Result<void> rewrite(const Step& step);
+  Result<std::uint64_t> condemn(const Step& step, repo::LogState& log, model::Slots& kept);
+  Result<void> conclude(const Step& step, repo::LogState& log, std::uint64_t entry, const model::Slots& kept);
+  Result<void> expect_whole(const Step& step, std::uint32_t generation);
+  Result<model::Slots> all_slots(const Step& step);
+  storage::Storage& source(const Step& step) { return step.from_replica ? *options_.replica : storage_; }
+  std::optional<Hash> root(const Step& step) const {
+    return step.root == Hash{} ? std::nullopt : std::optional(step.root);
+  }
+
+  const repo::Repository& repository_;
+  storage::Storage& storage_;
+  const RepairOptions& options_;
+  std::stop_token stop_;
+};
+
+Result<void> Repairer::fetch_small(const Step& step) {
+  const Buffer object = TRY_AS(options_.replica->get(step.object, {}, stop_), "the replica");
+  TRY_AS(verify_small(repository_, step.object, object, stop_), "the replica's " + step.object);
+  TRY_AS(storage_.put(step.object, object, stop_), "putting " + step.object);
+  return storage_.barrier(stop_);
+}
+
+// The plan has looked at every frame of it; what has arrived is looked at again.
+Result<void> Repairer::fetch_pack(const Step& step) {
+  const storage::ObjectInfo info = TRY_AS(options_.replica->stat(step.object, stop_), "the replica");
+  const auto spool = TRY(storage_.spool());
+  for (std::uint64_t at = 0; at < info.size_bytes; at += kCopyBytes) {
+    const std::uint64_t length = std::min(kCopyBytes, info.size_bytes - at);
+    const Buffer part = TRY_AS(options_.replica->get(step.object, {at, length}, stop_), "the replica");
+    TRY(spool->append(part));
+  }
+  TRY_AS(storage_.put(step.object, *spool, stop_), "putting " + step.object);
+  TRY(storage_.barrier(stop_));
+  return expect_whole(step, step.generation);
+}
+
+Result<void> Repairer::expect_whole(const Step& step, std::uint32_t generation) {
+  const auto frames = TRY(repo::PackFrames::open(
+      storage_,
+      {repository_.config().id, repository_.secrets().index ? &*repository_.secrets().index : nullptr,
+       root(step)},
+      {*step.pack, generation}, stop_));
+  bool all = true;
+  TRY(scan_frames(
+      *frames, Judge::table, [&](std::uint32_t, Bytes, bool whole) { all = all && whole; }, stop_));
+  if (all && frames->take_notes().empty()) return {};
+  return Error(Errc::damaged, frames->name() + " was written anew and does not read back as it was written")
+      .hint("this store does not keep what it says; do not use it before you know why");
+}
+
+Result<model::Slots> Repairer::all_slots(const Step& step) {
+  const auto pack = TRY(repo::PackReader::open(
+      source(step), {repository_.config().id, nullptr, *repository_.secrets().index, root(step)}, *step.pack,
+      step.generation, stop_));
+  model::Slots slots;
+  for (std::uint32_t slot = 0; slot < pack->directory().size(); ++slot) slots.insert(slot);
+  return slots;
+}
+
+// A condemnation that keeps all that the log says is there: nothing comes to be forbidden by it, it only
+// gives the new object its number. One in force that a prune made is replaced; its DELETE is void then, and
+// it plans anew.
+Result<std::uint64_t> Repairer::condemn(const Step& step, repo::LogState& log, model::Slots& kept) {
+  const model::Slots all = TRY(all_slots(step));
+  const std::uint32_t expected = repo::parse_pack_name(step.object)->generation;
+  for (int turns = 0; turns < kTurnsMax; ++turns) {
+    TRY_AS(repository_.log().follow(log, stop_), "reading the log");
+    const auto present = log.generation(*step.pack);
+    const bool moved = !present || (!step.from_replica && *present != expected);
+    if (moved || log.condemned.contains({step.pack->transaction, repo::kOwnObjects}))
+      return Error(Errc::conflict, "a prune moved or removed it meanwhile").hint("run the command again");
+    const auto gone = log.deleted.find(*step.pack);
+    kept = gone == log.deleted.end() ? all : gone->second.kept;
+    repo::Condemn entry;
+    entry.items.push_back({*step.pack, kept});
+    const std::uint64_t number = log.next;
+    const auto done = repository_.log().append(log, entry, repository_.now(), repository_.random(), stop_);
+    if (done.ok()) return number;
+    if (done.error().kind() != Errc::conflict) return done.error().copy();
+  }
+  return Error(Errc::conflict, "the log moved on again and again").hint("run the command again");
+}
+
+// What is kept is all there is: no mark has to be made, but the condemnation must be in force.
+Result<void> Repairer::conclude(const Step& step, repo::LogState& log, std::uint64_t entry,
+                                const model::Slots& kept) {
+  for (int turns = 0; turns < kTurnsMax; ++turns) {
+    TRY_AS(repository_.log().follow(log, stop_), "reading the log");
+    const auto force = log.condemned.find(*step.pack);
+    if (force == log.condemned.end() || force->second.entry != entry || log.retired(step.pack->transaction)) {
+      return Error(Errc::conflict, "a prune took it over meanwhile").hint("run the command again");
+    }
+    repo::Delete final;
+    final.condemning = entry;
+    final.head = log.next - 1;
+    final.items.push_back({{*step.pack, kept}, static_cast<std::uint32_t>(entry + 1)});
+    const auto done = repository_.log().append(log, final, repository_.now(), repository_.random(), stop_);
+    if (done.ok() || done.error().kind() != Errc::conflict)
+      return done.ok() ? Result<void>() : done.error().copy();
+  }
+  return Error(Errc::conflict, "the log moved on again and again").hint("run the command again");
+}
+
+Result<void> Repairer::rewrite(const Step& step) {
+  repo::LogState log;
+  model::Slots kept;
+  const std::uint64_t entry = TRY(condemn(step, log, kept));
+  const auto generation = static_cast<std::uint32_t>(entry + 1);
+  repo::Relocation relocation{*step.pack, step.generation, generation, kept, &source(step), root(step)};
+  const auto made =
+      repo::relocate(storage_, repository_.config().id, *repository_.secrets().index, relocation, stop_);
+  Result<void> good = made.ok() ? storage_.barrier(stop_) : Result<void>(made.error().copy());
+  if (good.ok()) good = expect_whole(step, generation);
+  if (good.ok()) return conclude(step, log, entry, kept);
+  repo::Uncondemn lift;  // tidy; harmless where it fails
+  lift.condemning = entry;
+  lift.items.push_back(*step.pack);
+  if (repository_.log().follow(log, stop_).ok()) {
+    const auto lifted = repository_.log().append(log, lift, repository_.now(), repository_.random(), stop_);
+    if (!lifted.ok())
+      return good.error().copy().context("a condemnation that keeps everything stays in force");
+  }
+  return good;
+}
+
+}  // namespace
+
+Result<RepairReport> repair(const repo::Repository& repository, const RepairOptions& options,
+                            Observer& observer, std::stop_token stop) {
+  if (!repository.secrets().index || !repository.secrets().log) {
+    return Error(Errc::denied, "this key may not repair packs")
+        .hint("use a key with the maintainer's rights");
+  }
+  RepairReport report;
+  for (int plans = 0; plans < kPlansMax; ++plans) {
+    report.plan = TRY(plan_repair(repository, options, observer, stop));
+    // Small objects first: what they say decides about packs.
+    const bool small = std::any_of(report.plan.steps.begin(), report.plan.steps.end(),
+                                   [](const Step& step) { return !step.pack; });
+    bool any = false;
+    report.failed.clear();
+    Repairer repairer(repository, options, stop);
+    for (const Step& step : report.plan.steps) {
+      if (small && step.pack) continue;
+      const auto done = repairer.perform(step);
+      if (done.ok()) {
+        observer.item(word(step.action), step.object, step.bytes);
+        report.done.push_back(step);
+        any = true;
+        continue;
+      }
+      const bool over = done.error().kind() == Errc::stopped || done.error().kind() == Errc::conflict;
+      if (over) return done.error().copy();
+      observer.problem(step.object, "repair", done.error());
+      report.failed.push_back(
+          {severity_of(done.error().kind()), "pack", step.object, {}, done.error().text()});
+    }
+    if (!small || !any) break;
+  }
+  return report;
+}
+
+}  // namespace holdfast::flow
