@@ -16,6 +16,8 @@ void declare(Syntax& syntax, GlobalOptions& options) {
                 "a file with the repository's password");
   syntax.option("--password-command", "COMMAND", &options.password_command,
                 "a shell command that prints the password");
+  syntax.option("--key-file", "FILE", &options.key_file,
+                "the secret key of a recipient, instead of a password");
   syntax.option("--cache-dir", "DIR", &options.cache_dir, "where caches are kept");
   syntax.flag("--no-cache", &options.no_cache, "use and keep no cache");
   syntax.option("--limit-upload", "RATE", &options.limit_upload,
@@ -66,7 +68,7 @@ std::vector<Command> build() {
       make_command<CopyOptions>({"copy"}, "Copy snapshots from another repository into this one", "",
                                 &declare, &run),
       make_command<TagOptions>({"tag"}, "Change the tags of snapshots", "", &declare, &run),
-      make_command<KeyOptions>({"key"}, "List, add, remove or change passwords", "", &declare, &run),
+      make_command<KeyOptions>({"key"}, "Manage the keys of the repository", key_details(), &declare, &run),
       make_command<StatsOptions>({"stats"}, "Tell how much is in snapshots", "", &declare, &run),
       make_command<CatOptions>({"cat"}, "Show an object of the repository as JSON", "", &declare, &run),
       make_command<VersionOptions>({"version"}, "Tell the version", "", &declare, &run),

@@ -6,6 +6,7 @@
 #include "flow/check_trees.h"
 #include "flow/frame_scan.h"
 #include "repo/config.h"
+#include "repo/rights.h"
 
 namespace holdfast::flow {
 
@@ -40,9 +41,8 @@ Result<void> attribute(const repo::Repository& repository, const std::vector<rep
 Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& spec, Observer& observer,
                           std::stop_token stop) {
   const bool deep = spec.level != CheckLevel::quick;
-  if (deep && (!repository.secrets().read || !repository.secrets().content)) {
-    return Error(Errc::denied, "this key may not read content")
-        .hint("a quick check or a scrub needs no such right");
+  if (deep) {
+    TRY(repo::require(repository.secrets(), {repo::Right::read, repo::Right::deduplicate}));
   }
   CheckReport report;
   CheckFindings findings(observer);

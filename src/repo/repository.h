@@ -2,6 +2,7 @@
 // way to its transactions, snapshots and chunks. Thread-safe after open.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -61,12 +62,18 @@ class Repository {
   // Tries the password on every key slot. Errc::no_repository, wrong_key, unsupported, damaged.
   static Result<std::unique_ptr<Repository>> open(const Doors& doors, Bytes password, std::stop_token stop);
 
+  // The same with the secret key of a recipient, or with the secrets themselves (of a recovery kit).
+  static Result<std::unique_ptr<Repository>> open_as_recipient(const Doors& doors, const crypto::Key& secret,
+                                                               std::stop_token stop);
+  static Result<std::unique_ptr<Repository>> open_with_secrets(const Doors& doors, Secrets secrets,
+                                                               std::stop_token stop);
+
   storage::Storage& storage() const { return doors_.storage; }
   Clock& clock() const { return doors_.clock; }
   Random& random() const { return doors_.random; }
   const Config& config() const { return config_; }
   const Secrets& secrets() const { return secrets_; }
-  // Name of the key slot that the password opened.
+  // Name of the key slot that was opened; "" where none was.
   const std::string& key_name() const { return key_name_; }
   model::Time now() const;
 
@@ -96,7 +103,7 @@ class Repository {
   // For everything kept on this machine about the repository.
   crypto::Key local_key() const;
 
-  // Key slots. remove refuses the slot in use and the last one.
+  // Key slots. What is added opens `secrets`, or all that this key has. remove refuses the slot in use.
   struct KeyInfo {
     std::string name;  // object name
     KeySlot slot;
@@ -104,11 +111,23 @@ class Repository {
   };
   Result<std::vector<KeyInfo>> keys(std::stop_token stop) const;
   Result<std::string> add_key(Bytes password, std::string label, crypto::Argon2Cost cost,
-                              std::stop_token stop) const;
+                              std::stop_token stop) const {
+    return add_key(secrets_, password, std::move(label), cost, stop);
+  }
+  Result<std::string> add_key(const Secrets& secrets, Bytes password, std::string label,
+                              crypto::Argon2Cost cost, std::stop_token stop) const;
+  Result<std::string> add_recipient(const Secrets& secrets, const crypto::PublicKey& recipient,
+                                    std::string label, std::stop_token stop) const;
   Result<void> remove_key(const std::string& name, std::stop_token stop) const;
 
  private:
+  using SlotOpener =
+      std::function<Result<Secrets>(const RepositoryId&, const std::string& name, const KeySlot&)>;
   explicit Repository(const Doors& doors) : doors_(doors) {}
+  static Result<Config> read_config(const Doors& doors, std::stop_token stop);
+  static Result<std::unique_ptr<Repository>> open_by(const Doors& doors, const SlotOpener& opener,
+                                                     std::stop_token stop);
+  Result<std::string> put_slot(const std::string& name, Bytes slot, std::stop_token stop) const;
   Result<void> read_fates(History& history, std::vector<model::TransactionId>& vanished,
                           std::stop_token stop) const;
   static void apply_log(History& history, const std::vector<model::TransactionId>& vanished);
