@@ -104,7 +104,16 @@ int warn_unreadable(const Context& context, const repo::History& history) {
       fmt::print(stderr, "holdfast: a snapshot may be missing here: {}\n", printable(why));
     }
   }
-  if (history.log_trouble.empty()) return history.unreadable.empty() ? 0 : 3;
+  for (const std::string& text : history.contradictions) {
+    if (context.global.json) {
+      const std::string inner = JsonObject().add("message", text).text();
+      fmt::print(stderr, "{}\n", JsonObject().add("message_type", "error").raw("error", inner).text());
+    } else {
+      fmt::print(stderr, "holdfast: {}\n", printable(text));
+    }
+  }
+  if (history.log_trouble.empty())
+    return history.unreadable.empty() && history.contradictions.empty() ? 0 : 3;
   const std::string why = "the log can't be read to its end, so some of this may be out of date: ";
   if (context.global.json) {
     const std::string inner = JsonObject().add("message", why + history.log_trouble).text();

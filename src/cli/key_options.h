@@ -11,6 +11,7 @@ struct KeyOptions {
   std::string new_password_file;
   std::string role;
   std::string recipient;
+  std::string shares, threshold, target;
   std::string label;
   std::string user, host;
   bool dry_run = false;

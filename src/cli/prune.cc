@@ -67,7 +67,8 @@ std::string plan_json(const flow::PrunePlan& plan) {
 std::string report_json(const flow::PruneReport& report) {
   JsonObject object;
   object.add("message_type", "summary").add("deleted_packs", report.deleted_packs);
-  object.add("confirmed_snapshots", report.confirmed).add("relocated_packs", report.relocated_packs)
+  object.add("confirmed_snapshots", report.confirmed)
+      .add("relocated_packs", report.relocated_packs)
       .add("deleted_transactions", report.deleted_transactions);
   object.add("bytes_removed", report.bytes_removed).add("bytes_copied", report.bytes_copied);
   object.add("bytes_freed", report.bytes_freed()).add("objects_left", report.objects_left);

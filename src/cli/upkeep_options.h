@@ -39,6 +39,7 @@ struct CheckOptions {
   bool read_data = false;
   std::string read_data_subset;
   bool without_key = false;
+  bool accept_history = false;
 };
 
 struct CopyOptions {

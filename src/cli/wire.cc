@@ -46,7 +46,7 @@ Result<std::string> first_line(const std::string& path) {
 
 RepositoryChoice choice_of(const GlobalOptions& options) {
   return {options.repository, options.repository_file, options.password_file, options.password_command,
-          "HOLDFAST_", options.key_file};
+          "HOLDFAST_",        options.key_file};
 }
 
 Result<std::string> location_of(const RepositoryChoice& choice, const Environment& environment) {
@@ -163,6 +163,7 @@ Result<Session> open_session(const Context& context, const RepositoryChoice& cho
   }
   session.repository = TRY(open_repository(context, choice, location, *session.storage));
   TRY(repo::require(session.repository->secrets(), needed));
+  session.repository->remember_in(state_directory(context.global, context.environment));
   session.local =
       repo::LocalState::open(cache_directory(context.global, context.environment), *session.repository);
   return session;
@@ -176,6 +177,15 @@ std::string cache_directory(const GlobalOptions& options, const Environment& env
   if (const auto directory = environment.get("HOLDFAST_CACHE_DIR")) return *directory;
   if (const auto directory = environment.get("XDG_CACHE_HOME")) return *directory + "/holdfast";
   if (const auto home = environment.get("HOME")) return *home + "/.cache/holdfast";
+  return "";
+}
+
+std::string state_directory(const GlobalOptions& options, const Environment& environment) {
+  if (const auto directory = environment.get("HOLDFAST_STATE_DIR")) return *directory;
+  if (!options.cache_dir.empty()) return options.cache_dir + "-state";
+  if (const auto directory = environment.get("HOLDFAST_CACHE_DIR")) return *directory + "-state";
+  if (const auto directory = environment.get("XDG_STATE_HOME")) return *directory + "/holdfast";
+  if (const auto home = environment.get("HOME")) return *home + "/.local/state/holdfast";
   return "";
 }
 

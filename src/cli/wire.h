@@ -55,6 +55,10 @@ inline constexpr Needed kReading = {repo::Right::index, repo::Right::read, repo:
 Result<Password> password_of(const Context& context, const RepositoryChoice& choice,
                              const std::string& location, bool is_new);
 
+// Where it is kept what this machine saw of repositories; "" where there is no place. Beside the caches,
+// where a place for those is named.
+std::string state_directory(const GlobalOptions& options, const Environment& environment);
+
 repo::Doors doors_of(storage::Storage& storage);
 // Where the caches of all repositories are; "" where there is to be none.
 std::string cache_directory(const GlobalOptions& options, const Environment& environment);

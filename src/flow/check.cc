@@ -36,6 +36,24 @@ Result<void> attribute(const repo::Repository& repository, const std::vector<rep
   return {};
 }
 
+Result<void> compare_with_memory(const repo::Repository& repository, const CheckSpec& spec,
+                                 CheckFindings& findings, Observer& observer, std::stop_token stop) {
+  const repo::History history = TRY(repository.readable_history(stop));
+  for (const std::string& text : history.contradictions) {
+    if (spec.accept_history) {
+      observer.note("accepted: " + text);
+    } else {
+      findings.damaged("history", "history", text + "; --accept-history accepts it");
+    }
+  }
+  if (spec.accept_history && !history.log_trouble.empty()) {
+    return Error(Errc::damaged,
+                 "a log that can't be read to its end can't be accepted: " + history.log_trouble);
+  }
+  if (spec.accept_history) return repository.accept(history);
+  return {};
+}
+
 }  // namespace
 
 Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& spec, Observer& observer,
@@ -46,6 +64,7 @@ Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& s
   }
   CheckReport report;
   CheckFindings findings(observer);
+  if (repository.remembers()) TRY(compare_with_memory(repository, spec, findings, observer, stop));
   Survey found = TRY(survey(repository, findings, report, stop));
   if (deep) {
     choose_packs(found.packs, spec, repository.random());

@@ -17,8 +17,11 @@ constexpr int kPlansMax = 20;
 Result<PruneReport> prune(const repo::Repository& repository, const PruneOptions& options, Observer& observer,
                           std::stop_token stop) {
   TRY(repo::require(repository.secrets(), {repo::Right::index, repo::Right::log}));
-  if (options.confirm_only) TRY(repo::require(repository.secrets(), {repo::Right::read, repo::Right::deduplicate}));
+  if (options.confirm_only)
+    TRY(repo::require(repository.secrets(), {repo::Right::read, repo::Right::deduplicate}));
   PruneReport report;
+  if (repository.remembers())
+    TRY(repository.history(stop));  // nothing is removed by a history that was altered
   Collection collection(repository, options, observer, report);
   for (int plans = 0; plans < kPlansMax; ++plans) {
     PrunePlan plan = TRY(collection.plan(stop));

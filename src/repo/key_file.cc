@@ -42,8 +42,10 @@ Result<void> parse(std::string_view text, std::string_view wanted, MutableBytes 
     const std::string_view word = next_word(line);
     if (word.empty() || word.front() == '#') continue;
     const std::string_view digits = next_word(line), check = next_word(line);
-    if (word != wanted && word == kSecretWord) return Error(Errc::usage, "that is a secret key, not a public one");
-    if (word != wanted && word == kRecipientWord) return Error(Errc::usage, "that is a public key, not a secret one");
+    if (word != wanted && word == kSecretWord)
+      return Error(Errc::usage, "that is a secret key, not a public one");
+    if (word != wanted && word == kRecipientWord)
+      return Error(Errc::usage, "that is a public key, not a secret one");
     if (word != wanted) break;
     if (!unhex(digits, out) || check != check_of(word, digits)) {
       return Error(Errc::usage, "the key is damaged: its check does not fit");

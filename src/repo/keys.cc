@@ -150,7 +150,8 @@ Result<Secrets> unseal_slot(const RepositoryId& id, std::string_view name, const
   auto secrets = decode_secrets(bundle);
   crypto::wipe(bundle);
   if (secrets.ok() && secrets.value().rights() != slot.rights) {
-    return Error(Errc::damaged, fmt::format("key slot {} says that it opens other secrets than it does", name));
+    return Error(Errc::damaged,
+                 fmt::format("key slot {} says that it opens other secrets than it does", name));
   }
   return secrets;
 }
@@ -170,16 +171,16 @@ Result<Buffer> make_slot(const RepositoryId& id, std::string_view name, const Se
 }
 
 Result<Buffer> make_recipient_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,
-                                   const crypto::PublicKey& recipient, std::string label,
-                                   model::Time created, Random& random) {
+                                   const crypto::PublicKey& recipient, std::string label, model::Time created,
+                                   Random& random) {
   const crypto::Key ephemeral = random_key(random);
   const crypto::PublicKey ephemeral_public = crypto::x25519_public(ephemeral);
   const crypto::Key shared = TRY(crypto::x25519(ephemeral, recipient));
   Encoder head = slot_head(SlotKind::recipient, label, created, secrets);
   head.raw(recipient);
   head.raw(ephemeral_public);
-  return finish_slot(id, name, std::move(head), recipient_key(kSlotContext, shared, ephemeral_public, recipient),
-                     secrets, random);
+  return finish_slot(id, name, std::move(head),
+                     recipient_key(kSlotContext, shared, ephemeral_public, recipient), secrets, random);
 }
 
 Result<KeySlot> decode_slot(Bytes object, std::string_view name) {
@@ -240,8 +241,8 @@ Result<SealedSecret> seal_to_reader(const crypto::PublicKey& reader, Bytes aad, 
 Result<crypto::Key> open_as_reader(const crypto::Key& read, const crypto::PublicKey& reader, Bytes aad,
                                    const SealedSecret& sealed) {
   const crypto::Key shared = TRY(crypto::x25519(read, sealed.ephemeral));
-  Buffer plain = TRY(unseal(recipient_key(kSessionContext, shared, sealed.ephemeral, reader), aad,
-                            sealed.sealed));
+  Buffer plain =
+      TRY(unseal(recipient_key(kSessionContext, shared, sealed.ephemeral, reader), aad, sealed.sealed));
   if (plain.size() != 32) return Error(Errc::damaged, "a session secret has the wrong length");
   crypto::Key secret{Bytes(plain)};
   crypto::wipe(plain);

@@ -49,8 +49,8 @@ struct KeySlot {
   SlotKind kind = SlotKind::password;
   std::string label;
   model::Time created;
-  Rights rights = 0;                    // as written in the clear; sealed along, so that its holder sees a lie
-  crypto::Argon2Cost cost;              // password
+  Rights rights = 0;        // as written in the clear; sealed along, so that its holder sees a lie
+  crypto::Argon2Cost cost;  // password
   std::array<std::uint8_t, 16> salt{};  // password
   crypto::PublicKey recipient{};        // recipient
   crypto::PublicKey ephemeral{};        // recipient
@@ -64,8 +64,8 @@ Result<Buffer> make_slot(const RepositoryId& id, std::string_view name, const Se
                          Random& random);
 // One that whoever has the recipient's secret key opens.
 Result<Buffer> make_recipient_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,
-                                   const crypto::PublicKey& recipient, std::string label,
-                                   model::Time created, Random& random);
+                                   const crypto::PublicKey& recipient, std::string label, model::Time created,
+                                   Random& random);
 Result<KeySlot> decode_slot(Bytes object, std::string_view name);
 // Errc::wrong_key where the password, or the secret key, is not this slot's.
 Result<Secrets> open_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot, Bytes password);

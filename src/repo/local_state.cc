@@ -43,7 +43,9 @@ std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const
 }
 
 LocalState::LocalState(std::string directory, const Repository& repository)
-    : directory_(std::move(directory)), random_(repository.random()), key_(repository.secrets().content ? repository.local_key() : crypto::Key()) {
+    : directory_(std::move(directory)),
+      random_(repository.random()),
+      key_(repository.secrets().content ? repository.local_key() : crypto::Key()) {
   const auto id = random_.array<8>();
   std::memcpy(&fallback_.id, id.data(), id.size());
 }

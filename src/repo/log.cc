@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "crypto/hash.h"
+#include "repo/memory.h"
 #include "repo/names.h"
 #include "repo/rights.h"
 
@@ -284,7 +285,10 @@ Result<void> Log::append(LogState& state, const LogEntry& entry, model::Time tim
   }
   TRY_AS(put.ok() ? Result<void>() : Result<void>(put.error().copy()), "appending to the log");
   TRY(storage_.barrier(stop));
-  return apply_object(state, object, name);
+  TRY(apply_object(state, object, name));
+  // Where that fails the next look at the history tells.
+  if (memory_ != nullptr) (void)memory_->add({state.next, state.last_hash, {}}).ok();
+  return {};
 }
 
 }  // namespace holdfast::repo

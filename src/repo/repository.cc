@@ -138,20 +138,26 @@ void Repository::apply_log(History& history, const std::vector<TransactionId>& v
 Result<History> Repository::history(std::stop_token stop) const {
   History history;
   std::vector<TransactionId> vanished;
+  const auto seen = recall();
+  if (!seen.ok() && seen.error().kind() != Errc::damaged) return seen.error().copy();
   TRY(read_fates(history, vanished, stop));
   TRY(log().follow(history.log, stop));
   apply_log(history, vanished);
+  TRY(compare(seen, history, stop));
+  if (!history.contradictions.empty()) return contradicted(history);
   return history;
 }
 
 Result<History> Repository::readable_history(std::stop_token stop) const {
   History history;
   std::vector<TransactionId> vanished;
+  const auto seen = recall();
   TRY(read_fates(history, vanished, stop));
   const auto followed = log().follow(history.log, stop);
   if (!followed.ok() && followed.error().kind() != Errc::damaged) return followed.error().copy();
   if (!followed.ok()) history.log_trouble = followed.error().text();
   apply_log(history, vanished);
+  TRY(compare(seen, history, stop));
   return history;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "repo/log.h"
+#include "repo/memory.h"
 #include "repo/names.h"
 
 namespace holdfast::repo {
@@ -44,6 +45,7 @@ struct History {
   std::set<model::TransactionId> aborted;
   std::set<model::TransactionId> undecided;  // open, no fate yet
   std::vector<std::string> unreadable;       // fates that are there but say nothing: why
+  std::vector<std::string> contradictions;   // what speaks against what this machine saw before
   std::string log_trouble;                   // why the log was not read to its end; empty: it was
 
   // Snapshots proper: not checkpoints, not forgotten.
@@ -67,6 +69,8 @@ class Repository {
                                                                std::stop_token stop);
   static Result<std::unique_ptr<Repository>> open_with_secrets(const Doors& doors, Secrets secrets,
                                                                std::stop_token stop);
+  // What stands in the clear.
+  static Result<Config> read_config(const Doors& doors, std::stop_token stop);
 
   storage::Storage& storage() const { return doors_.storage; }
   Clock& clock() const { return doors_.clock; }
@@ -77,12 +81,23 @@ class Repository {
   const std::string& key_name() const { return key_name_; }
   model::Time now() const;
 
-  Log log() const { return Log(doors_.storage, config_, secrets_); }
-  // Fates and log together, read so that nothing committed before the call is missed.
+  Log log() const { return Log(doors_.storage, config_, secrets_, memory_.get()); }
+  // Fates and log together, read so that nothing committed before the call is missed. Errc::damaged where
+  // they contradict what this machine saw before.
   Result<History> history(std::stop_token stop) const;
-  // The same for those who only read: where the log is damaged, `log` is what the entries before say, and
-  // `log_trouble` tells why. Nothing may be decided by it.
+  // The same for those who only read: contradictions are told in the history; and where the log is damaged,
+  // `log` is what the entries before say, and `log_trouble` tells why. Nothing may be decided by it.
   Result<History> readable_history(std::stop_token stop) const;
+  // Holds every history from now on against what was seen before, and remembers it, below this folder of all
+  // repositories ("": nowhere). Needs the index secret, else nothing is remembered.
+  void remember_in(const std::string& directory);
+  bool remembers() const { return memory_ != nullptr; }
+  void remember(const LogState& log, const Snapshot& committed) const;
+  // Takes the history for what was seen, whatever was seen before.
+  Result<void> accept(const History& history) const;
+  // Why something could not be remembered; "" where all could.
+  std::string memory_trouble() const;
+
   // One fate: a commit (nothing where it is ABORT). Errc::not_found where undecided, damaged where
   // unreadable.
   Result<std::optional<Snapshot>> read_fate(const model::TransactionId& id, std::stop_token stop) const;
@@ -124,7 +139,6 @@ class Repository {
   using SlotOpener =
       std::function<Result<Secrets>(const RepositoryId&, const std::string& name, const KeySlot&)>;
   explicit Repository(const Doors& doors) : doors_(doors) {}
-  static Result<Config> read_config(const Doors& doors, std::stop_token stop);
   static Result<std::unique_ptr<Repository>> open_by(const Doors& doors, const SlotOpener& opener,
                                                      std::stop_token stop);
   Result<std::string> put_slot(const std::string& name, Bytes slot, std::stop_token stop) const;
@@ -132,13 +146,20 @@ class Repository {
                           std::stop_token stop) const;
   static void apply_log(History& history, const std::vector<model::TransactionId>& vanished);
   void derive();
+  Result<Memory::Seen> recall() const;
+  Result<std::string> log_against(const Memory::Seen& seen, const LogState& log, std::stop_token stop) const;
+  Result<void> compare(const Result<Memory::Seen>& seen, History& history, std::stop_token stop) const;
+  static Error contradicted(const History& history);
+  void remember(const Memory::Seen& seen) const;
 
   Doors doors_;
   Config config_;
   Secrets secrets_;
   std::string key_name_;
   std::optional<crypto::Key> chunk_id_key_, member_id_key_, bundle_key_, tree_key_;
-  mutable std::mutex mutex_;  // guards sessions_
+  std::unique_ptr<const Memory> memory_;
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::string memory_trouble_;
   mutable std::map<model::TransactionId, crypto::Key> sessions_;
 };
 

@@ -75,7 +75,8 @@ Result<std::unique_ptr<Repository>> Repository::open_by(const Doors& doors, cons
   repository->config_ = TRY(read_config(doors, stop));
   const Config& config = repository->config_;
   std::optional<Error> trouble;
-  for (const std::string& name : TRY(slot_names(doors.storage, stop))) {
+  const auto names = TRY(slot_names(doors.storage, stop));
+  for (const std::string& name : names) {
     const auto object = doors.storage.get(name, {}, stop);
     if (!object.ok()) {
       trouble = object.error().copy();
@@ -88,7 +89,8 @@ Result<std::unique_ptr<Repository>> Repository::open_by(const Doors& doors, cons
     }
     auto secrets = opener(config.id, name, slot.value());
     if (secrets.ok() && secrets.value().admin_public != config.admin) {
-      trouble = Error(Errc::damaged, fmt::format("the config is not the one that key slot {} was made for", name));
+      trouble =
+          Error(Errc::damaged, fmt::format("the config is not the one that key slot {} was made for", name));
     } else if (secrets.ok()) {
       repository->secrets_ = std::move(secrets).value();
       repository->key_name_ = name;
@@ -141,7 +143,8 @@ Result<std::unique_ptr<Repository>> Repository::open_with_secrets(const Doors& d
 
 Result<std::vector<Repository::KeyInfo>> Repository::keys(std::stop_token stop) const {
   std::vector<KeyInfo> keys;
-  for (const std::string& name : TRY(slot_names(doors_.storage, stop))) {
+  const auto names = TRY(slot_names(doors_.storage, stop));
+  for (const std::string& name : names) {
     const Buffer object = TRY(doors_.storage.get(name, {}, stop));
     KeySlot slot = TRY(decode_slot(object, name));
     keys.push_back({name, std::move(slot), name == key_name_});
@@ -166,8 +169,8 @@ Result<std::string> Repository::add_key(const Secrets& secrets, Bytes password, 
 Result<std::string> Repository::add_recipient(const Secrets& secrets, const crypto::PublicKey& recipient,
                                               std::string label, std::stop_token stop) const {
   const std::string name = random_key_name(doors_.random);
-  const Buffer slot = TRY(
-      make_recipient_slot(config_.id, name, secrets, recipient, std::move(label), now(), doors_.random));
+  const Buffer slot =
+      TRY(make_recipient_slot(config_.id, name, secrets, recipient, std::move(label), now(), doors_.random));
   return put_slot(name, slot, stop);
 }
 

@@ -98,9 +98,9 @@ Error lacks(Right right) {
     if (!(rights_of(role) & mask({right}))) continue;
     roles += (count++ == 0 ? "" : " and ") + std::string(name(role));
   }
-  return Error(Errc::denied, fmt::format("this key lacks the right to {}, which the role{} {} ha{}",
-                                         purpose(right), count == 1 ? "" : "s", roles,
-                                         count == 1 ? "s" : "ve"))
+  return Error(Errc::denied,
+               fmt::format("this key lacks the right to {}, which the role{} {} ha{}", purpose(right),
+                           count == 1 ? "" : "s", roles, count == 1 ? "s" : "ve"))
       .hint("use a key of such a role; `holdfast key list` shows the roles of all keys");
 }
 

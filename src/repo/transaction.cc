@@ -250,6 +250,7 @@ Result<Snapshot> Transaction::commit(model::Commit commit, const model::Referenc
   snapshot.tags = commit.tags;
   snapshot.commit = std::move(commit);
   local_.set_last_commit(id_, snapshot.hash);
+  repository_.remember(log_, snapshot);
   return snapshot;
 }
 

@@ -372,7 +372,8 @@ def parse_bundle(plain, name):
     order = [which for which, _ in pairs]
     require(order == sorted(set(order)) and set(order) <= set(SECRETS), f"{name}: secrets are not in order")
     epochs = [epoch for epoch, _ in reads]
-    require(epochs == sorted(set(epochs) - {0}) and (3 in order or not epochs), f"{name}: epochs are not in order")
+    require(epochs == sorted(set(epochs) - {0}), f"{name}: epochs are not in order")
+    require(3 in order or not epochs, f"{name}: later read keys without the first")
     secrets = {SECRETS[which]: secret for which, secret in pairs}
     return {**secrets, "admin public": admin, "reads": dict(reads)}
 
@@ -398,7 +399,8 @@ def public_of(name, secret):
 def exchanged(secret, public, what):
     """X25519."""
     try:
-        shared = X25519PrivateKey.from_private_bytes(secret).exchange(X25519PublicKey.from_public_bytes(public))
+        private = X25519PrivateKey.from_private_bytes(secret)
+        shared = private.exchange(X25519PublicKey.from_public_bytes(public))
     except ValueError:
         raise FormatError(f"{what}: the shared secret is zero") from None
     require(any(shared), f"{what}: the shared secret is zero")

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+import kits
 import plain_blake3
-from basics import (Address, Input, PackId, Txn, derive, hash_of, keyed, open_sealed, open_slot,
-                    parse_key_file, parse_vital, public_of)
+from basics import (Address, FormatError, Input, PackId, Txn, derive, hash_of, keyed, open_sealed, open_slot,
+                    parse_bundle, parse_key_file, parse_vital, public_of)
 from packs import coefficient, rebuild_stripe, weighted_sum
 from transactions import parse_page
 from trees import Tree, parse_block, parse_inner
@@ -99,6 +100,17 @@ class Vectors(unittest.TestCase):
         by_key = parse_vital(unhex(case["recipient slot"]), 2, "vector").body
         self.assertEqual(open_slot(by_key, name, repository, secret=secret), read)
         self.assertIsNone(open_slot(by_key, name, repository, b"password", hash_of(b"other")))
+
+    def test_kits(self):
+        case = self.all["recovery kit"]
+        wanted = unhex(case["repository id"]), parse_bundle(unhex(case["bundle"]), "vector")
+        self.assertEqual(kits.secrets_of(case["whole"]), wanted)
+        shares = case["shares of threshold 2"]
+        for some in ((0, 1), (2, 0), (1, 2)):
+            self.assertEqual(kits.secrets_of("\f".join(shares[i] for i in some)), wanted)
+        for wrong in (shares[0], shares[1].replace("  1  ", "  1  X", 1)):
+            with self.assertRaises(FormatError):
+                kits.secrets_of(wrong)
 
     def test_ids(self):
         case = self.all["ids"]

@@ -31,7 +31,8 @@ seq 60000 >"$scratch/data/numbers"
 head -c 3000000 /dev/urandom >"$scratch/data/sub/noise"
 exits 0 as write backup "$scratch/data"
 echo more >>"$scratch/data/numbers"
-added=$(as write backup --json "$scratch/data" | grep '"summary"' | grep -o '"data_added_packed":[0-9]*' | cut -d: -f2)
+added=$(as write backup --json "$scratch/data" | grep '"summary"' |
+  grep -o '"data_added_packed":[0-9]*' | cut -d: -f2)
 [ "$added" -lt 200000 ] || fail "the second backup stored $added bytes"
 exits 0 as write snapshots
 [ "$(grep -c "$scratch/data" "$scratch/output")" = 2 ] || fail "not two snapshots: $(cat "$scratch/output")"
@@ -86,6 +87,7 @@ chmod u+w "$pack" && printf 'x' | dd of="$pack" bs=1 seek=5000 conv=notrunc 2>/d
 exits 13 as audit check
 
 # A key that was removed opens nothing any more.
-id=$(admin key list --json | grep -o '{[^}]*"role":"write"[^}]*}' | grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4)
+id=$(admin key list --json | grep -o '{[^}]*"role":"write"[^}]*}' |
+  grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4)
 exits 0 admin key remove "$id"
 exits 12 as write snapshots

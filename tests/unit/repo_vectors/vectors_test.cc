@@ -13,6 +13,7 @@
 #include "model/tree.h"
 #include "parity/parity.h"
 #include "repo/key_file.h"
+#include "repo/kit.h"
 #include "repo/pack_format.h"
 
 namespace holdfast::repo {
@@ -95,8 +96,7 @@ Json key_slots() {
   secrets.reads.emplace(1, counting_key(9));
   const crypto::Key secret = counting_key(0x20);
   const crypto::PublicKey recipient = crypto::x25519_public(secret);
-  const Buffer by_key =
-      make_recipient_slot(id, name, secrets, recipient, "bob@host", {7, 8}, random).value();
+  const Buffer by_key = make_recipient_slot(id, name, secrets, recipient, "bob@host", {7, 8}, random).value();
   return {{"repository id", hex(id)},
           {"name", name},
           {"content", hex(secrets.content->bytes())},
@@ -109,6 +109,30 @@ Json key_slots() {
           {"secret key file", secret_key_text(secret)},
           {"recipient file", recipient_text(recipient)},
           {"recipient slot", hex(by_key)}};
+}
+
+// "Random" bytes that differ from call to call.
+class RunningRandom final : public Random {
+ public:
+  void fill(MutableBytes out) override {
+    for (std::uint8_t& byte : out) byte = next_++;
+  }
+
+ private:
+  std::uint8_t next_ = 0x40;
+};
+
+Json recovery_kit() {
+  RunningRandom random;
+  const RepositoryId id{7};
+  Secrets secrets;
+  secrets.content = counting_key(1);
+  secrets.log = counting_key(6);
+  secrets.admin_public = crypto::sign_public(counting_key(4));
+  return {{"repository id", hex(id)},
+          {"bundle", hex(encode_secrets(secrets))},
+          {"whole", make_kit(id, secrets, {}, "today", random).value().front()},
+          {"shares of threshold 2", make_kit(id, secrets, {3, 2}, "today", random).value()}};
 }
 
 Json vital() {
@@ -304,6 +328,7 @@ std::string document() {
                  {"seal", sealed()},
                  {"vital object", vital()},
                  {"key slots", key_slots()},
+                 {"recovery kit", recovery_kit()},
                  {"ids", chunk_ids()},
                  {"cuts", cuts()},
                  {"boundaries", boundaries()},
