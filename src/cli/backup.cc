@@ -130,7 +130,8 @@ Result<int> run(Context& context, const BackupOptions& options) {
   ProgressOptions show = TRY(progress_options(context));
   show.absolute = true;
   Input input = TRY(open_input(options, spec));
-  const Session session = TRY(open_session(context));
+  const Session session =
+      TRY(open_session(context, {repo::Right::deduplicate, repo::Right::index, repo::Right::commit}));
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
   // Counting costs a second walk: not where nobody would see what comes of it.
   if (!progress.is_shown()) input.ahead = nullptr;

@@ -96,9 +96,14 @@ Result<std::string> keys_json(const repo::Repository& repository, const std::str
     object.add("name", key.name)
         .add("label", key.slot.label)
         .add("created", time_text_exact(key.slot.created, 0));
-    object.add("kdf", "argon2id")
-        .add("passes", key.slot.cost.passes)
-        .add("memory_kib", key.slot.cost.memory_kib);
+    object.add("role", repo::describe(key.slot.rights));
+    if (key.slot.kind == repo::SlotKind::recipient) {
+      object.add("recipient", hex(key.slot.recipient));
+    } else {
+      object.add("kdf", "argon2id")
+          .add("passes", key.slot.cost.passes)
+          .add("memory_kib", key.slot.cost.memory_kib);
+    }
     objects.push_back(object.add("current", key.current).text());
   }
   if (objects.empty()) return Error(Errc::not_found, "there is no key " + id);
@@ -136,7 +141,9 @@ std::string log_json(const repo::LogState& log) {
 }  // namespace
 
 Result<int> run(Context& context, const CatOptions& options) {
-  const Session session = TRY(open_session(context));
+  const bool in_the_clear = options.type == "config" || options.type == "key";
+  const Session session = TRY(open_session(context, {}));
+  if (!in_the_clear) TRY(repo::require(session.repository->secrets(), {repo::Right::index}));
   const repo::Repository& repository = *session.repository;
   std::string text;
   int unreadable = 0;

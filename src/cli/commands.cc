@@ -16,6 +16,8 @@ void declare(Syntax& syntax, GlobalOptions& options) {
                 "a file with the repository's password");
   syntax.option("--password-command", "COMMAND", &options.password_command,
                 "a shell command that prints the password");
+  syntax.option("--key-file", "FILE", &options.key_file,
+                "the secret key of a recipient, instead of a password");
   syntax.option("--cache-dir", "DIR", &options.cache_dir, "where caches are kept");
   syntax.flag("--no-cache", &options.no_cache, "use and keep no cache");
   syntax.option("--limit-upload", "RATE", &options.limit_upload,
@@ -71,7 +73,7 @@ std::vector<Command> build() {
       make_command<CopyOptions>({"copy"}, "Copy snapshots from another repository into this one", "",
                                 &declare, &run),
       make_command<TagOptions>({"tag"}, "Change the tags of snapshots", "", &declare, &run),
-      make_command<KeyOptions>({"key"}, "List, add, remove or change passwords", "", &declare, &run),
+      make_command<KeyOptions>({"key"}, "Manage the keys of the repository", key_details(), &declare, &run),
       make_command<StatsOptions>({"stats"}, "Tell how much is in snapshots", "", &declare, &run),
       make_command<CatOptions>({"cat"}, "Show an object of the repository as JSON", "", &declare, &run),
       make_command<VersionOptions>({"version"}, "Tell the version", "", &declare, &run),
@@ -107,7 +109,16 @@ int warn_unreadable(const Context& context, const repo::History& history) {
       fmt::print(stderr, "holdfast: a snapshot may be missing here: {}\n", printable(why));
     }
   }
-  if (history.log_trouble.empty()) return history.unreadable.empty() ? 0 : 3;
+  for (const std::string& text : history.contradictions) {
+    if (context.global.json) {
+      const std::string inner = JsonObject().add("message", text).text();
+      fmt::print(stderr, "{}\n", JsonObject().add("message_type", "error").raw("error", inner).text());
+    } else {
+      fmt::print(stderr, "holdfast: {}\n", printable(text));
+    }
+  }
+  if (history.log_trouble.empty())
+    return history.unreadable.empty() && history.contradictions.empty() ? 0 : 3;
   const std::string why = "the log can't be read to its end, so some of this may be out of date: ";
   if (context.global.json) {
     const std::string inner = JsonObject().add("message", why + history.log_trouble).text();

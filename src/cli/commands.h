@@ -34,6 +34,9 @@ HOLDFAST_COMMAND(ManOptions)
 
 #undef HOLDFAST_COMMAND
 
+// Paragraphs for the help of `key`.
+std::string key_details();
+
 // Tells on standard error which commits can't be read, and whether the log can't; 3 where there is any such,
 // else 0: a list that may lack a snapshot must not look whole, nor "latest" be another one in silence.
 int warn_unreadable(const Context& context, const repo::History& history);

@@ -41,11 +41,13 @@ std::string copied_text(const flow::CopiedSnapshot& copied) {
 }  // namespace
 
 Result<int> run(Context& context, const CopyOptions& options) {
-  const RepositoryChoice choice{options.from_repository, options.from_repository_file,
-                                options.from_password_file, options.from_password_command, "HOLDFAST_FROM_"};
+  const RepositoryChoice choice{options.from_repository,    options.from_repository_file,
+                                options.from_password_file, options.from_password_command,
+                                "HOLDFAST_FROM_",           ""};
   ProgressOptions show = TRY(progress_options(context));
-  const Session from = TRY_AS(open_session(context, choice), "the repository to copy from");
-  const Session to = TRY(open_session(context));
+  const Session from = TRY_AS(open_session(context, choice, kReading), "the repository to copy from");
+  const Session to = TRY(open_session(
+      context, {repo::Right::deduplicate, repo::Right::index, repo::Right::read, repo::Right::commit}));
   const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*from.repository, context.stop));
   auto picked = TRY(list.pick_all(options.ids, filter_of(options.filter)));
   std::reverse(picked.begin(), picked.end());  // oldest first, as they came to be

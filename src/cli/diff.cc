@@ -58,7 +58,7 @@ std::string summary_text(const flow::DiffReport& report, const flow::BlobCounts&
 }  // namespace
 
 Result<int> run(Context& context, const DiffOptions& options) {
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, kReading));
   const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   const flow::PickedSnapshot from = TRY(list.pick(options.from, {}));
   const flow::PickedSnapshot to = TRY(list.pick(options.to, {}));

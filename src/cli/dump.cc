@@ -68,7 +68,7 @@ Result<void> dump_one(repo::ChunkReader& chunks, const model::Commit& commit, co
 }  // namespace
 
 Result<int> run(Context& context, const DumpOptions& options) {
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, kReading));
   const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   const flow::PickedSnapshot picked = TRY(list.pick(options.snapshot, filter_of(options.filter)));
   const std::string path = joined_path(picked.sub_path, options.path);

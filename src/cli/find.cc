@@ -43,7 +43,7 @@ Result<flow::FindSpec> spec_of(const FindOptions& options) {
 
 Result<int> run(Context& context, const FindOptions& options) {
   const flow::FindSpec spec = TRY(spec_of(options));
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, kReading));
   const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   auto picked = TRY(list.pick_all(options.snapshots, filter_of(options.filter)));
   if (options.reverse) std::reverse(picked.begin(), picked.end());

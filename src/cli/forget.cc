@@ -154,7 +154,7 @@ void show(Context& context, const flow::ForgetPlan& plan, const flow::ForgetSpec
 
 Result<int> bring_back(Context& context, const Words& ids, bool dry_run) {
   if (ids.empty()) return Error(Errc::usage, "which snapshots to bring back?");
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, {repo::Right::index, repo::Right::log}));
   repo::History history = TRY(session.repository->history(context.stop));
   const flow::SnapshotList list = flow::SnapshotList::forgotten(std::move(history));
   const auto picked = TRY_AS(list.pick_all(ids, {}), "among the forgotten");
@@ -183,7 +183,7 @@ Result<int> run(Context& context, const ForgetOptions& options) {
   spec.policy = TRY(policy_of(options));
   if (options.group_by) spec.group_by = TRY_AS(model::parse_group_by(*options.group_by), "--group-by");
   spec.dry_run = options.dry_run;
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, {repo::Right::index, repo::Right::log}));
   const flow::ForgetPlan plan = TRY(flow::forget(*session.repository, spec, context.stop));
   show(context, plan, spec, options.compact);
   if (options.prune && !plan.remove.empty()) {

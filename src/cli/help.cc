@@ -109,7 +109,11 @@ const std::vector<Explained>& environment_variables() {
       {"HOLDFAST_PASSWORD", "the password"},
       {"HOLDFAST_PASSWORD_FILE", "a file with the password"},
       {"HOLDFAST_PASSWORD_COMMAND", "a shell command that prints the password"},
+      {"HOLDFAST_KEY_FILE", "a recipient's secret key, as --key-file"},
       {"HOLDFAST_CACHE_DIR", "where caches are kept; else $XDG_CACHE_HOME/holdfast or ~/.cache/holdfast"},
+      {"HOLDFAST_STATE_DIR",
+       "where it is remembered what was seen of repositories; else beside a cache folder that is named, "
+       "$XDG_STATE_HOME/holdfast or ~/.local/state/holdfast"},
       {"HOLDFAST_HOST", "the name of this machine in snapshots"},
       {"HOLDFAST_COMPRESSION", "as --compression of backup"},
       {"HOLDFAST_READ_CONCURRENCY", "as --read-concurrency of backup"},

@@ -18,8 +18,8 @@ namespace {
 
 Result<std::optional<Session>> open_like(const Context& context, const InitOptions& options) {
   if (options.like.empty()) return std::optional<Session>();
-  const RepositoryChoice choice{options.like, "", options.like_password_file, "", "HOLDFAST_FROM_"};
-  Session session = TRY_AS(open_session(context, choice), options.like);
+  const RepositoryChoice choice{options.like, "", options.like_password_file, "", "HOLDFAST_FROM_", ""};
+  Session session = TRY_AS(open_session(context, choice, {repo::Right::deduplicate}), options.like);
   return std::optional<Session>(std::move(session));
 }
 
@@ -47,8 +47,6 @@ Result<int> run(Context& context, const InitOptions& options) {
   create.label = user_name() + "@" + host_name(context.environment);
   create.specification = specification();
   if (like) {
-    if (!like->repository->secrets().content)
-      return Error(Errc::denied, "that key lacks the secret of chunking");
     create.chunks_like = &like->repository->config();
     create.content_like = &*like->repository->secrets().content;
   }

@@ -82,7 +82,7 @@ Result<int> run(Context& context, const LsOptions& options) {
     given.snapshot.clear();
   }
   if (given.snapshot.empty()) given.snapshot = "latest";
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, kReading));
   const flow::SnapshotList snapshots = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   const flow::PickedSnapshot picked = TRY(snapshots.pick(given.snapshot, filter_of(options.filter)));
   const repo::History& history = snapshots.history();

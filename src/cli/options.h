@@ -16,6 +16,7 @@ struct GlobalOptions {
   std::string repository_file;
   std::string password_file;
   std::string password_command;
+  std::string key_file;
   std::string cache_dir;
   bool no_cache = false;
   std::string limit_upload, limit_download;

@@ -31,22 +31,7 @@ Password without_line_end(std::string text) {
   return Password(std::move(text));
 }
 
-Result<Password> read_file(const std::string& path) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return errno_error(errno, "open the password file " + path);
-  std::string text(kPasswordBytesMax + 1, '\0');
-  std::size_t length = 0;
-  while (length < text.size()) {
-    const ssize_t got = ::read(file.get(), text.data() + length, text.size() - length);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_error(errno, "read the password file " + path);
-    if (got == 0) break;
-    length += static_cast<std::size_t>(got);
-  }
-  if (length > kPasswordBytesMax) return Error(Errc::usage, "the password file " + path + " is too long");
-  text.resize(length);
-  return without_line_end(std::move(text));
-}
+Result<Password> read_file(const std::string& path) { return read_secret_file(path, "the password file"); }
 
 // The terminal with its echo off, put right again at the end.
 class SilentTerminal {
@@ -132,6 +117,36 @@ Result<Password> read_any(const PasswordSources& sources, const Environment& env
 }
 
 }  // namespace
+
+Result<Password> read_secret_file(const std::string& path, const std::string& what) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return errno_error(errno, "open " + what + " " + path);
+  std::string text(kPasswordBytesMax + 1, '\0');
+  std::size_t length = 0;
+  while (length < text.size()) {
+    const ssize_t got = ::read(file.get(), text.data() + length, text.size() - length);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_error(errno, "read " + what + " " + path);
+    if (got == 0) break;
+    length += static_cast<std::size_t>(got);
+  }
+  if (length > kPasswordBytesMax) return Error(Errc::usage, what + " " + path + " is too long");
+  text.resize(length);
+  return without_line_end(std::move(text));
+}
+
+Result<void> write_new_file(const std::string& path, std::string_view text, unsigned mode) {
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(mode)));
+  if (!file.valid()) return errno_error(errno, "make the file " + path);
+  while (!text.empty()) {
+    const ssize_t done = ::write(file.get(), text.data(), text.size());
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return errno_error(errno, "write the file " + path);
+    text.remove_prefix(static_cast<std::size_t>(done));
+  }
+  if (::fsync(file.get()) != 0) return errno_error(errno, "write the file " + path);
+  return {};
+}
 
 Password::~Password() { wipe(text_); }
 

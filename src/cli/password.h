@@ -33,6 +33,12 @@ struct PasswordSources {
   bool twice = false;           // asked for twice at the terminal: a new one
 };
 
+// All of a small file that holds a secret; `what` names it in errors.
+Result<Password> read_secret_file(const std::string& path, const std::string& what);
+
+// Makes a file that must not be there yet, durable when this returns.
+Result<void> write_new_file(const std::string& path, std::string_view text, unsigned mode);
+
 // Errc::usage where there is none and no terminal to ask at, or where it is empty.
 Result<Password> read_password(const PasswordSources& sources, const Environment& environment,
                                std::stop_token stop);

@@ -22,6 +22,9 @@ void declare(Syntax& syntax, PruneOptions& options) {
   syntax.option("--abort-after", "TIME", &options.abort_after,
                 "take unfinished backups that began longer ago for crashed; default 1d, 0h means all");
   syntax.option("--wait", "SECONDS", &options.wait_s, "how long to wait for younger ones to end; default 60");
+  syntax.flag("--confirm-only", &options.confirm_only,
+              "remove nothing: only walk the trees of snapshots that were never walked, which must be done "
+              "once by a key that may read, before a key of the role maint can prune");
   syntax.flag("-n,--dry-run", &options.dry_run, "only say what would be done");
 }
 
@@ -40,6 +43,7 @@ Result<double> percent_of(std::string text) {
 Result<flow::PruneOptions> flow_options(const PruneOptions& given) {
   flow::PruneOptions options;
   if (!given.max_unused.empty()) options.max_unused_percent = TRY(percent_of(given.max_unused));
+  options.confirm_only = given.confirm_only;
   options.dead_packs_only = given.dead_packs_only || given.max_unused == "unlimited";
   if (!given.abort_after.empty()) {
     const model::Duration after = TRY_AS(model::parse_duration(given.abort_after), "--abort-after");
@@ -63,7 +67,8 @@ std::string plan_json(const flow::PrunePlan& plan) {
 std::string report_json(const flow::PruneReport& report) {
   JsonObject object;
   object.add("message_type", "summary").add("deleted_packs", report.deleted_packs);
-  object.add("relocated_packs", report.relocated_packs)
+  object.add("confirmed_snapshots", report.confirmed)
+      .add("relocated_packs", report.relocated_packs)
       .add("deleted_transactions", report.deleted_transactions);
   object.add("bytes_removed", report.bytes_removed).add("bytes_copied", report.bytes_copied);
   object.add("bytes_freed", report.bytes_freed()).add("objects_left", report.objects_left);
@@ -95,7 +100,9 @@ Result<int> run_prune(Context& context, const repo::Repository& repository, cons
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
   const flow::PruneReport report = TRY(flow::prune(repository, options, progress, context.stop));
   progress.finish();
-  if (context.global.json) {
+  if (options.confirm_only && !context.global.json) {
+    context.out.line(fmt::format("walked the trees of {}", counted(report.confirmed, "snapshot")));
+  } else if (context.global.json) {
     context.out.line(report_json(report));
   } else if (!context.global.quiet) {
     context.out.write(report_text(report));
@@ -105,7 +112,7 @@ Result<int> run_prune(Context& context, const repo::Repository& repository, cons
 
 Result<int> run(Context& context, const PruneOptions& options) {
   const flow::PruneOptions how = TRY(flow_options(options));
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, {repo::Right::index, repo::Right::log}));
   return run_prune(context, *session.repository, how, options.dry_run);
 }
 

@@ -92,7 +92,7 @@ Result<int> repair_packs(Context& context, const RepairOptions& options, Progres
     replica = TRY_AS(open_storage(context.global, options.from, storage::IfMissing::fail), "--from");
     how.replica = replica.get();
   }
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, {repo::Right::index, repo::Right::log}));
   flow::RepairReport report;
   if (options.dry_run) {
     report.plan = TRY(flow::plan_repair(*session.repository, how, progress, context.stop));
@@ -112,7 +112,7 @@ Result<int> repair_packs(Context& context, const RepairOptions& options, Progres
 }
 
 Result<int> repair_index(Context& context, const RepairOptions& options, Progress& progress) {
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, {repo::Right::deduplicate, repo::Right::index}));
   const flow::IndexReport report =
       TRY(flow::rebuild_index(*session.repository, *session.local, options.dry_run, progress, context.stop));
   progress.finish();
@@ -163,7 +163,7 @@ std::string names_text(const flow::LostNames& names) {
 }
 
 Result<int> repair_snapshots(Context& context, Progress& progress) {
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, kReading));
   const flow::LostReport report = TRY(flow::find_lost(*session.repository, 0, progress, context.stop));
   progress.finish();
   const bool json = context.global.json;

@@ -146,7 +146,7 @@ Result<int> run(Context& context, const RestoreOptions& options) {
   spec.verify = options.verify;
   spec.dry_run = options.dry_run;
   ProgressOptions show = TRY(progress_options(context));
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, kReading));
   const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   const flow::PickedSnapshot picked = TRY(list.pick(options.snapshot, filter_of(options.filter)));
   spec.subpath = picked.sub_path;

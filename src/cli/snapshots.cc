@@ -104,7 +104,7 @@ void show_groups(Context& context, const flow::SnapshotList& list, const Snapsho
 }  // namespace
 
 Result<int> run(Context& context, const SnapshotsOptions& options) {
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, {repo::Right::index}));
   repo::History history = TRY(session.repository->readable_history(context.stop));
   const flow::SnapshotList list = options.forgotten ? flow::SnapshotList::forgotten(std::move(history))
                                                     : flow::SnapshotList::present(std::move(history));

@@ -45,7 +45,9 @@ std::string text_of(const flow::Stats& stats, bool raw) {
 }  // namespace
 
 Result<int> run(Context& context, const StatsOptions& options) {
-  const Session session = TRY(open_session(context));
+  const bool reads = options.mode == "files-by-contents";
+  const Session session = TRY(open_session(context, {repo::Right::index}));
+  if (reads) TRY(repo::require(session.repository->secrets(), kReading));
   const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   const auto picked = TRY(list.pick_all(options.ids, filter_of(options.filter)));
   const bool raw = options.mode == "raw-data";

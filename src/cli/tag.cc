@@ -44,7 +44,7 @@ Result<int> run(Context& context, const TagOptions& options) {
   spec.remove = all_tags(options.remove);
   if (!options.set.empty()) spec.set = all_tags(options.set);
   spec.dry_run = options.dry_run;
-  const Session session = TRY(open_session(context));
+  const Session session = TRY(open_session(context, {repo::Right::index, repo::Right::log}));
   const std::vector<std::string> changed = TRY(flow::tag(*session.repository, spec, context.stop));
   if (context.global.json) {
     for (const std::string& id : changed) {  // unlike restic's, a snapshot keeps its id

@@ -30,6 +30,7 @@ struct PruneOptions {
   bool dead_packs_only = false;
   std::string abort_after;
   std::optional<std::uint64_t> wait_s;
+  bool confirm_only = false;
   bool dry_run = false;
 };
 
@@ -38,6 +39,7 @@ struct CheckOptions {
   bool read_data = false;
   std::string read_data_subset;
   bool without_key = false;
+  bool accept_history = false;
 };
 
 struct CopyOptions {
@@ -51,15 +53,6 @@ struct TagOptions {
   FilterOptions filter;
   Words ids;
   Words add, remove, set;
-  bool dry_run = false;
-};
-
-struct KeyOptions {
-  std::string action;
-  std::string id;
-  std::string new_password_file;
-  std::string label;
-  std::string user, host;
   bool dry_run = false;
 };
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "cli/backup_input.h"
+#include "repo/key_file.h"
 #include "storage/posix_disk.h"
 #include "storage/retry.h"
 #include "storage/throttle.h"
@@ -45,7 +46,7 @@ Result<std::string> first_line(const std::string& path) {
 
 RepositoryChoice choice_of(const GlobalOptions& options) {
   return {options.repository, options.repository_file, options.password_file, options.password_command,
-          "HOLDFAST_"};
+          "HOLDFAST_",        options.key_file};
 }
 
 Result<std::string> location_of(const RepositoryChoice& choice, const Environment& environment) {
@@ -122,7 +123,35 @@ Result<Password> password_of(const Context& context, const RepositoryChoice& cho
   return read_password(sources, context.environment, context.stop);
 }
 
-Result<Session> open_session(const Context& context, const RepositoryChoice& choice) {
+namespace {
+
+// The file with a secret key, where that is what opens the repository; flags before variables.
+Result<std::string> key_file_of(const Context& context, const RepositoryChoice& choice) {
+  const bool password_named = !choice.password_file.empty() || !choice.password_command.empty();
+  if (!choice.key_file.empty() && password_named) {
+    return Error(Errc::usage, "a key file and a password were given: which of the two?");
+  }
+  if (!choice.key_file.empty() || password_named) return choice.key_file;
+  return context.environment.get(choice.variable_prefix + "KEY_FILE").value_or("");
+}
+
+Result<std::unique_ptr<repo::Repository>> open_repository(const Context& context,
+                                                          const RepositoryChoice& choice,
+                                                          const std::string& location,
+                                                          storage::Storage& storage) {
+  const std::string key_file = TRY(key_file_of(context, choice));
+  if (!key_file.empty()) {
+    const Password text = TRY(read_secret_file(key_file, "the key file"));
+    const crypto::Key secret = TRY_AS(repo::parse_secret_key(as_text(text.bytes())), key_file);
+    return repo::Repository::open_as_recipient(doors_of(storage), secret, context.stop);
+  }
+  const Password password = TRY(password_of(context, choice, location, false));
+  return repo::Repository::open(doors_of(storage), password.bytes(), context.stop);
+}
+
+}  // namespace
+
+Result<Session> open_session(const Context& context, const RepositoryChoice& choice, Needed needed) {
   const std::string location = TRY(location_of(choice, context.environment));
   Session session;
   session.storage = TRY(open_storage(context.global, location, storage::IfMissing::fail));
@@ -132,9 +161,9 @@ Result<Session> open_session(const Context& context, const RepositoryChoice& cho
     return Error(Errc::no_repository, fmt::format("there is no repository in {}", location))
         .hint("`holdfast init` makes one; or correct --repo / HOLDFAST_REPOSITORY");
   }
-  const Password password = TRY(password_of(context, choice, location, false));
-  session.repository =
-      TRY(repo::Repository::open(doors_of(*session.storage), password.bytes(), context.stop));
+  session.repository = TRY(open_repository(context, choice, location, *session.storage));
+  TRY(repo::require(session.repository->secrets(), needed));
+  session.repository->remember_in(state_directory(context.global, context.environment));
   session.local =
       repo::LocalState::open(cache_directory(context.global, context.environment), *session.repository);
   return session;
@@ -148,6 +177,15 @@ std::string cache_directory(const GlobalOptions& options, const Environment& env
   if (const auto directory = environment.get("HOLDFAST_CACHE_DIR")) return *directory;
   if (const auto directory = environment.get("XDG_CACHE_HOME")) return *directory + "/holdfast";
   if (const auto home = environment.get("HOME")) return *home + "/.cache/holdfast";
+  return "";
+}
+
+std::string state_directory(const GlobalOptions& options, const Environment& environment) {
+  if (const auto directory = environment.get("HOLDFAST_STATE_DIR")) return *directory;
+  if (!options.cache_dir.empty()) return options.cache_dir + "-state";
+  if (const auto directory = environment.get("HOLDFAST_CACHE_DIR")) return *directory + "-state";
+  if (const auto directory = environment.get("XDG_STATE_HOME")) return *directory + "/holdfast";
+  if (const auto home = environment.get("HOME")) return *home + "/.local/state/holdfast";
   return "";
 }
 

@@ -9,6 +9,7 @@
 #include "cli/password.h"
 #include "repo/local_state.h"
 #include "repo/repository.h"
+#include "repo/rights.h"
 #include "storage/local.h"
 
 namespace holdfast::cli {
@@ -27,6 +28,7 @@ struct RepositoryChoice {
   std::string password_file;
   std::string password_command;
   std::string variable_prefix;  // "HOLDFAST_" or "HOLDFAST_FROM_"
+  std::string key_file;
 };
 RepositoryChoice choice_of(const GlobalOptions& options);
 
@@ -40,14 +42,22 @@ Result<std::unique_ptr<storage::Storage>> open_storage(const GlobalOptions& glob
 // "512" is KiB a second; "10M", "1.5GiB" bytes a second. 0: no limit.
 Result<std::uint64_t> parse_rate(const std::string& text);
 
-Result<Session> open_session(const Context& context, const RepositoryChoice& choice);
-inline Result<Session> open_session(const Context& context) {
-  return open_session(context, choice_of(context.global));
+// Errc::denied where the key lacks a right that is needed.
+using Needed = std::initializer_list<repo::Right>;
+Result<Session> open_session(const Context& context, const RepositoryChoice& choice, Needed needed);
+inline Result<Session> open_session(const Context& context, Needed needed) {
+  return open_session(context, choice_of(context.global), needed);
 }
+// What commands that look into snapshots need.
+inline constexpr Needed kReading = {repo::Right::index, repo::Right::read, repo::Right::deduplicate};
 
 // The password of a repository that is there, or, where `is_new`, to be: asked for twice.
 Result<Password> password_of(const Context& context, const RepositoryChoice& choice,
                              const std::string& location, bool is_new);
+
+// Where it is kept what this machine saw of repositories; "" where there is no place. Beside the caches,
+// where a place for those is named.
+std::string state_directory(const GlobalOptions& options, const Environment& environment);
 
 repo::Doors doors_of(storage::Storage& storage);
 // Where the caches of all repositories are; "" where there is to be none.

@@ -28,6 +28,9 @@ Result<BackupReport> backup(source::Source& source, const repo::Repository& repo
   }
   for (;;) {
     LegResult leg = TRY(run_leg(run, stop));
+    const std::string trouble = repository.memory_trouble();
+    if (!trouble.empty())
+      observer.note("this machine can't remember what it saw of the repository: " + trouble);
     if (leg.end == Archive::End::complete) return std::move(leg.report);
     if (leg.end == Archive::End::stopped || stop.stop_requested()) {
       return Error(Errc::stopped,

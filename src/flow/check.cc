@@ -6,6 +6,7 @@
 #include "flow/check_trees.h"
 #include "flow/frame_scan.h"
 #include "repo/config.h"
+#include "repo/rights.h"
 
 namespace holdfast::flow {
 
@@ -35,17 +36,35 @@ Result<void> attribute(const repo::Repository& repository, const std::vector<rep
   return {};
 }
 
+Result<void> compare_with_memory(const repo::Repository& repository, const CheckSpec& spec,
+                                 CheckFindings& findings, Observer& observer, std::stop_token stop) {
+  const repo::History history = TRY(repository.readable_history(stop));
+  for (const std::string& text : history.contradictions) {
+    if (spec.accept_history) {
+      observer.note("accepted: " + text);
+    } else {
+      findings.damaged("history", "history", text + "; --accept-history accepts it");
+    }
+  }
+  if (spec.accept_history && !history.log_trouble.empty()) {
+    return Error(Errc::damaged,
+                 "a log that can't be read to its end can't be accepted: " + history.log_trouble);
+  }
+  if (spec.accept_history) return repository.accept(history);
+  return {};
+}
+
 }  // namespace
 
 Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& spec, Observer& observer,
                           std::stop_token stop) {
   const bool deep = spec.level != CheckLevel::quick;
-  if (deep && (!repository.secrets().read || !repository.secrets().content)) {
-    return Error(Errc::denied, "this key may not read content")
-        .hint("a quick check or a scrub needs no such right");
+  if (deep) {
+    TRY(repo::require(repository.secrets(), {repo::Right::read, repo::Right::deduplicate}));
   }
   CheckReport report;
   CheckFindings findings(observer);
+  if (repository.remembers()) TRY(compare_with_memory(repository, spec, findings, observer, stop));
   Survey found = TRY(survey(repository, findings, report, stop));
   for (const PackPlan& plan : found.packs) {
     if (deep || plan.wrong_size.empty()) continue;  // a deeper look tells whether anything is lost by it

@@ -66,8 +66,9 @@ struct CheckReport {
 
 struct CheckSpec {
   CheckLevel level = CheckLevel::structure;
-  CheckPart part;        // CheckLevel::full and scrub
-  unsigned workers = 0;  // 0: one per processor
+  CheckPart part;               // CheckLevel::full and scrub
+  unsigned workers = 0;         // 0: one per processor
+  bool accept_history = false;  // what contradicts what this machine saw before is taken for what was seen
 };
 
 // Findings are told to `observer` as they are made. An error means that nothing could be said: no right to

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "crypto/hash.h"
+#include "repo/rights.h"
 
 namespace holdfast::flow {
 
@@ -50,8 +51,7 @@ class Surveyor {
 };
 
 Result<Survey> Surveyor::run() {
-  if (!repository_.secrets().index)
-    return Error(Errc::denied, "this key may not read what there is to check");
+  TRY(repo::require(repository_.secrets(), {repo::Right::index}));
   // Fates before the log (decision 2, R1): what the log has retired is then no loss.
   TRY(list_transactions());
   TRY(read_fates());

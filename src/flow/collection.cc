@@ -57,7 +57,7 @@ Result<void> Collection::witness(repo::Mark& mark, std::stop_token stop) {
                  fmt::format("{} snapshots were never checked by a walk of their trees, and this key may "
                              "not read them",
                              entry.transactions.size()))
-        .hint("run prune once with a key that may read");
+        .hint("run `holdfast prune --confirm-only` with a key of the role admin first");
   }
   std::set<TransactionId> gone;
   for (const TransactionId& id : entry.transactions) {
@@ -70,7 +70,8 @@ Result<void> Collection::witness(repo::Mark& mark, std::stop_token stop) {
   }
   std::erase_if(entry.transactions, [&](const TransactionId& id) { return gone.contains(id); });
   if (entry.transactions.empty()) return {};
-  TRY(append(mark.log, entry, stop));
+  const bool appended = TRY(append(mark.log, entry, stop));
+  if (appended) report_.confirmed += entry.transactions.size();
   return {};
 }
 

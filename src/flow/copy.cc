@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "flow/copy_chunks.h"
+#include "repo/rights.h"
 #include "repo/tree_reader.h"
 #include "repo/tree_writer.h"
 
@@ -202,10 +203,10 @@ Result<CopyReport> copy(const repo::Repository& from, const std::vector<const re
                         std::stop_token stop) {
   if (from.config().id == to.config().id)
     return Error(Errc::usage, "source and destination are one repository");
-  if (!from.secrets().content || !to.secrets().content || !from.secrets().read || !to.secrets().read) {
-    return Error(Errc::denied,
-                 "copying needs keys that may read the source, and write and read the destination");
-  }
+  using repo::Right;
+  TRY_AS(repo::require(from.secrets(), {Right::deduplicate, Right::index, Right::read}), "the source");
+  TRY_AS(repo::require(to.secrets(), {Right::deduplicate, Right::index, Right::read, Right::commit}),
+         "the destination");
   const repo::History source = TRY_AS(from.readable_history(stop), "reading the source");
   const repo::History destination = TRY_AS(to.history(stop), "reading the destination");
   Copier copier(from, source, to, destination, local, observer);

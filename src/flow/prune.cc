@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "flow/collection.h"
+#include "repo/rights.h"
 
 namespace holdfast::flow {
 
@@ -11,22 +12,24 @@ namespace {
 // Plans that were overtaken by others before it is given up.
 constexpr int kPlansMax = 20;
 
-Result<void> check_rights(const repo::Repository& repository) {
-  const repo::Secrets& secrets = repository.secrets();
-  if (secrets.index && secrets.log) return {};
-  return Error(Errc::denied, "this key may not remove anything")
-      .hint("use a key with the maintainer's rights");
-}
-
 }  // namespace
 
 Result<PruneReport> prune(const repo::Repository& repository, const PruneOptions& options, Observer& observer,
                           std::stop_token stop) {
-  TRY(check_rights(repository));
+  TRY(repo::require(repository.secrets(), {repo::Right::index, repo::Right::log}));
+  if (options.confirm_only)
+    TRY(repo::require(repository.secrets(), {repo::Right::read, repo::Right::deduplicate}));
   PruneReport report;
+  if (repository.remembers())
+    TRY(repository.history(stop));  // nothing is removed by a history that was altered
   Collection collection(repository, options, observer, report);
   for (int plans = 0; plans < kPlansMax; ++plans) {
     PrunePlan plan = TRY(collection.plan(stop));
+    if (options.confirm_only) {
+      if (plan.unwitnessed.empty()) return report;
+      TRY(collection.witness(plan.mark, stop));
+      continue;
+    }
     if (!plan.to_abort.empty()) {  // then what they left can go too
       TRY(collection.abort_all(plan.to_abort, stop));
       continue;

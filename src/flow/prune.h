@@ -14,6 +14,7 @@ struct PruneReport {
   std::vector<model::TransactionId> aborted;
   std::vector<model::TransactionId>
       blocked_by;  // still running when the time was over: nothing was deleted, the next prune goes on
+  std::uint64_t confirmed = 0;  // snapshots whose trees were walked
   std::uint64_t deleted_transactions = 0;
   std::uint64_t deleted_packs = 0;  // altogether
   std::uint64_t relocated_packs = 0;

@@ -22,6 +22,8 @@ struct PruneOptions {
   std::uint64_t abort_open_after_s = 24 * 60 * 60;
   // How long to wait for younger ones to end.
   std::uint64_t wait_ms = 60 * 1000;
+  // Only walk the trees that nobody has walked yet, so that a key that may not read can prune.
+  bool confirm_only = false;
   // Removals under way at once.
   unsigned connections = 8;
 };

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "base/codec.h"
+#include "repo/rights.h"
 
 namespace holdfast::repo {
 
@@ -208,7 +209,7 @@ Result<model::Time> opened_at(const Repository& repository, const TransactionId&
 
 Result<void> abort_transaction(const Repository& repository, const TransactionId& id, std::string_view reason,
                                std::stop_token stop) {
-  if (!repository.secrets().log) return Error(Errc::denied, "this key may not abort transactions");
+  TRY(require(repository.secrets(), {Right::log}));
   const std::string name = transaction_name(id, "fate");
   Encoder body;
   body.u8(2);

@@ -2,14 +2,14 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/codec.h"
 #include "crypto/hash.h"
 
 namespace holdfast::repo {
 
 namespace {
-
-constexpr std::uint8_t kPasswordSlot = 1;
 
 crypto::Key random_key(Random& random) {
   crypto::Key key;
@@ -24,44 +24,20 @@ auto numbered(S& secrets) {
                     &secrets.admin,   &secrets.commit, &secrets.log};
 }
 
-Buffer encode_bundle(const Secrets& secrets) {
-  const auto all = numbered(secrets);
-  Encoder out;
-  out.u8(0);
-  out.varint(static_cast<std::uint64_t>(
-      std::count_if(all.begin(), all.end(), [](auto* s) { return s->has_value(); })));
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!*all[i]) continue;
-    out.u8(static_cast<std::uint8_t>(i + 1));
-    out.raw((*all[i])->bytes());
-  }
-  return out.take();
+crypto::Key recipient_key(const char* context, const crypto::Key& shared, const crypto::PublicKey& ephemeral,
+                          const crypto::PublicKey& recipient) {
+  return crypto::derive_key(context, {shared.bytes(), ephemeral, recipient});
 }
 
-Result<Secrets> decode_bundle(Bytes bytes) {
-  Decoder in(bytes);
-  Secrets secrets;
-  const auto all = numbered(secrets);
-  if (in.u8() != 0) in.fail();
-  const std::uint64_t n = in.count(33);
-  for (std::uint64_t i = 0; i < n && in.ok(); ++i) {
-    const std::uint8_t which = in.u8();
-    const Bytes secret = in.raw(32);
-    if (!in.ok() || which < 1 || which > all.size()) {
-      in.fail();
-      break;
-    }
-    all[which - 1u]->emplace(secret);
-  }
-  TRY(in.finish("a key slot's secrets"));
-  return secrets;
-}
+constexpr char kSessionContext[] = "holdfast 0 recipient";
+constexpr char kSlotContext[] = "holdfast 0 slot recipient";
 
 }  // namespace
 
 Secrets Secrets::generate(Random& random) {
   Secrets secrets;
   for (auto* secret : numbered(secrets)) *secret = random_key(random);
+  secrets.admin_public = crypto::sign_public(*secrets.admin);
   return secrets;
 }
 
@@ -72,26 +48,139 @@ Secrets Secrets::copy() const {
   for (std::size_t i = 0; i < from.size(); ++i) {
     if (*from[i]) *to[i] = (*from[i])->copy();
   }
+  twin.admin_public = admin_public;
+  for (const auto& [epoch, secret] : reads) twin.reads.emplace(epoch, secret.copy());
   return twin;
 }
+
+Rights Secrets::rights() const {
+  Rights rights = 0;
+  const auto all = numbered(*this);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (*all[i]) rights = static_cast<Rights>(rights | 1u << i);
+  }
+  return rights;
+}
+
+void Secrets::restrict(Rights kept) {
+  const auto all = numbered(*this);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!(kept >> i & 1)) all[i]->reset();
+  }
+  if (!read) reads.clear();
+}
+
+Buffer encode_secrets(const Secrets& secrets) {
+  const auto all = numbered(secrets);
+  Encoder out;
+  out.u8(0);
+  out.raw(secrets.admin_public);
+  out.varint(static_cast<std::uint64_t>(
+      std::count_if(all.begin(), all.end(), [](auto* s) { return s->has_value(); })));
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!*all[i]) continue;
+    out.u8(static_cast<std::uint8_t>(i + 1));
+    out.raw((*all[i])->bytes());
+  }
+  out.varint(secrets.reads.size());
+  for (const auto& [epoch, secret] : secrets.reads) {
+    out.u32(epoch);
+    out.raw(secret.bytes());
+  }
+  return out.take();
+}
+
+Result<Secrets> decode_secrets(Bytes bytes) {
+  Decoder in(bytes);
+  Secrets secrets;
+  const auto all = numbered(secrets);
+  if (in.u8() != 0) in.fail();
+  secrets.admin_public = in.array<32>();
+  std::uint8_t last = 0;
+  for (std::uint64_t n = in.count(33); n > 0 && in.ok(); --n) {
+    const std::uint8_t which = in.u8();
+    const Bytes secret = in.raw(32);
+    if (which <= last || which > all.size()) in.fail();
+    if (!in.ok()) break;
+    last = which;
+    all[which - 1u]->emplace(secret);
+  }
+  std::uint32_t last_epoch = 0;
+  for (std::uint64_t n = in.count(36); n > 0 && in.ok(); --n) {
+    const std::uint32_t epoch = in.u32();
+    const Bytes secret = in.raw(32);
+    if (epoch <= last_epoch || !secrets.read) in.fail();
+    if (!in.ok()) break;
+    last_epoch = epoch;
+    secrets.reads.emplace(epoch, crypto::Key(secret));
+  }
+  TRY(in.finish("a key slot's secrets"));
+  return secrets;
+}
+
+namespace {
+
+Encoder slot_head(SlotKind kind, std::string_view label, model::Time created, const Secrets& secrets) {
+  Encoder head;
+  head.u8(static_cast<std::uint8_t>(kind));
+  head.string(label);
+  encode(head, created);
+  head.u8(secrets.rights());
+  return head;
+}
+
+Buffer slot_context(const RepositoryId& id, std::string_view name, Bytes head) {
+  Buffer aad = seal_context(id, name);
+  append(aad, head);
+  return aad;
+}
+
+Buffer finish_slot(const RepositoryId& id, std::string_view name, Encoder head, const crypto::Key& kek,
+                   const Secrets& secrets, Random& random) {
+  Buffer bundle = encode_secrets(secrets);
+  const Buffer sealed = seal(kek, slot_context(id, name, head.bytes()), bundle, random);
+  crypto::wipe(bundle);
+  head.blob(sealed);
+  return wrap_vital(Vital::key, head.bytes());
+}
+
+Result<Secrets> unseal_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot,
+                            const crypto::Key& kek) {
+  Buffer bundle = TRY(unseal(kek, slot_context(id, name, slot.head), slot.sealed));
+  auto secrets = decode_secrets(bundle);
+  crypto::wipe(bundle);
+  if (secrets.ok() && secrets.value().rights() != slot.rights) {
+    return Error(Errc::damaged,
+                 fmt::format("key slot {} says that it opens other secrets than it does", name));
+  }
+  return secrets;
+}
+
+}  // namespace
 
 Result<Buffer> make_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,
                          Bytes password, std::string label, model::Time created, crypto::Argon2Cost cost,
                          Random& random) {
   const auto salt = random.array<16>();
   const crypto::Key kek = TRY(crypto::argon2id(password, salt, cost));
-  Buffer bundle = encode_bundle(secrets);
-  const Buffer sealed = seal(kek, seal_context(id, name), bundle, random);
-  crypto::wipe(bundle);
-  Encoder body;
-  body.u8(kPasswordSlot);
-  body.string(label);
-  encode(body, created);
-  body.u32(cost.passes);
-  body.u32(cost.memory_kib);
-  body.raw(salt);
-  body.blob(sealed);
-  return wrap_vital(Vital::key, body.bytes());
+  Encoder head = slot_head(SlotKind::password, label, created, secrets);
+  head.u32(cost.passes);
+  head.u32(cost.memory_kib);
+  head.raw(salt);
+  return finish_slot(id, name, std::move(head), kek, secrets, random);
+}
+
+Result<Buffer> make_recipient_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,
+                                   const crypto::PublicKey& recipient, std::string label, model::Time created,
+                                   Random& random) {
+  const crypto::Key ephemeral = random_key(random);
+  const crypto::PublicKey ephemeral_public = crypto::x25519_public(ephemeral);
+  const crypto::Key shared = TRY(crypto::x25519(ephemeral, recipient));
+  Encoder head = slot_head(SlotKind::recipient, label, created, secrets);
+  head.raw(recipient);
+  head.raw(ephemeral_public);
+  return finish_slot(id, name, std::move(head),
+                     recipient_key(kSlotContext, shared, ephemeral_public, recipient), secrets, random);
 }
 
 Result<KeySlot> decode_slot(Bytes object, std::string_view name) {
@@ -99,14 +188,23 @@ Result<KeySlot> decode_slot(Bytes object, std::string_view name) {
   Decoder in(vital.body);
   KeySlot slot;
   const std::uint8_t type = in.u8();
-  if (in.ok() && type != kPasswordSlot) {
+  slot.kind = static_cast<SlotKind>(type);
+  if (in.ok() && slot.kind != SlotKind::password && slot.kind != SlotKind::recipient) {
     return Error(Errc::unsupported, fmt::format("key slot {} is of unknown type {}", name, type));
   }
   slot.label = in.string();
   slot.created = model::decode_time(in);
-  slot.cost.passes = in.u32();
-  slot.cost.memory_kib = in.u32();
-  slot.salt = in.array<16>();
+  slot.rights = in.u8();
+  if (slot.kind == SlotKind::password) {
+    slot.cost.passes = in.u32();
+    slot.cost.memory_kib = in.u32();
+    slot.salt = in.array<16>();
+  } else {
+    slot.recipient = in.array<32>();
+    slot.ephemeral = in.array<32>();
+  }
+  const Bytes head = Bytes(vital.body).first(vital.body.size() - in.left());
+  slot.head.assign(head.begin(), head.end());
   const Bytes sealed = in.blob();
   slot.sealed.assign(sealed.begin(), sealed.end());
   TRY(in.finish("a key slot"));
@@ -115,21 +213,19 @@ Result<KeySlot> decode_slot(Bytes object, std::string_view name) {
 
 Result<Secrets> open_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot,
                           Bytes password) {
+  if (slot.kind != SlotKind::password) return Error(Errc::wrong_key, "that key slot wants a secret key");
   const crypto::Key kek = TRY(crypto::argon2id(password, slot.salt, slot.cost));
-  Buffer bundle = TRY(unseal(kek, seal_context(id, name), slot.sealed));
-  auto secrets = decode_bundle(bundle);
-  crypto::wipe(bundle);
-  return secrets;
+  return unseal_slot(id, name, slot, kek);
 }
 
-namespace {
-
-crypto::Key recipient_key(const crypto::Key& shared, const crypto::PublicKey& ephemeral,
-                          const crypto::PublicKey& reader) {
-  return crypto::derive_key("holdfast 0 recipient", {shared.bytes(), ephemeral, reader});
+Result<Secrets> open_recipient_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot,
+                                    const crypto::Key& secret) {
+  if (slot.kind != SlotKind::recipient || crypto::x25519_public(secret) != slot.recipient) {
+    return Error(Errc::wrong_key, "that key slot is another one's");
+  }
+  const crypto::Key shared = TRY(crypto::x25519(secret, slot.ephemeral));
+  return unseal_slot(id, name, slot, recipient_key(kSlotContext, shared, slot.ephemeral, slot.recipient));
 }
-
-}  // namespace
 
 Result<SealedSecret> seal_to_reader(const crypto::PublicKey& reader, Bytes aad, const crypto::Key& secret,
                                     Random& random) {
@@ -137,14 +233,16 @@ Result<SealedSecret> seal_to_reader(const crypto::PublicKey& reader, Bytes aad, 
   SealedSecret out;
   out.ephemeral = crypto::x25519_public(ephemeral);
   const crypto::Key shared = TRY(crypto::x25519(ephemeral, reader));
-  out.sealed = seal(recipient_key(shared, out.ephemeral, reader), aad, secret.bytes(), random);
+  out.sealed =
+      seal(recipient_key(kSessionContext, shared, out.ephemeral, reader), aad, secret.bytes(), random);
   return out;
 }
 
 Result<crypto::Key> open_as_reader(const crypto::Key& read, const crypto::PublicKey& reader, Bytes aad,
                                    const SealedSecret& sealed) {
   const crypto::Key shared = TRY(crypto::x25519(read, sealed.ephemeral));
-  Buffer plain = TRY(unseal(recipient_key(shared, sealed.ephemeral, reader), aad, sealed.sealed));
+  Buffer plain =
+      TRY(unseal(recipient_key(kSessionContext, shared, sealed.ephemeral, reader), aad, sealed.sealed));
   if (plain.size() != 32) return Error(Errc::damaged, "a session secret has the wrong length");
   crypto::Key secret{Bytes(plain)};
   crypto::wipe(plain);

@@ -2,6 +2,7 @@
 // thread-safe.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,24 +15,46 @@
 
 namespace holdfast::repo {
 
+// Bit n - 1 stands for secret n of the format.
+using Rights = std::uint8_t;
+inline constexpr Rights kAllRights = 0x3f;
+
 // What a key slot opens. A missing secret is a right that its holder lacks.
 struct Secrets {
   std::optional<crypto::Key> content;
   std::optional<crypto::Key> index;
-  std::optional<crypto::Key> read;   // X25519
+  std::optional<crypto::Key> read;   // X25519, of epoch 0
   std::optional<crypto::Key> admin;  // Ed25519 seeds
   std::optional<crypto::Key> commit;
   std::optional<crypto::Key> log;
+  std::map<std::uint32_t, crypto::Key> reads;  // X25519, of the epochs from 1 on
+  // Whose signature makes a config the repository's: it travels with the secrets, so that a store can't give
+  // writers another public key to seal to.
+  crypto::PublicKey admin_public{};
 
   static Secrets generate(Random& random);
   Secrets copy() const;
+  Rights rights() const;
+  // Drops what is not in `kept`.
+  void restrict(Rights kept);
 };
 
+// The secrets as a slot or a recovery kit holds them. Wipe what you no longer need.
+Buffer encode_secrets(const Secrets& secrets);
+Result<Secrets> decode_secrets(Bytes bytes);
+
+enum class SlotKind : std::uint8_t { password = 1, recipient = 2 };
+
 struct KeySlot {
+  SlotKind kind = SlotKind::password;
   std::string label;
   model::Time created;
-  crypto::Argon2Cost cost;
-  std::array<std::uint8_t, 16> salt{};
+  Rights rights = 0;        // as written in the clear; sealed along, so that its holder sees a lie
+  crypto::Argon2Cost cost;  // password
+  std::array<std::uint8_t, 16> salt{};  // password
+  crypto::PublicKey recipient{};        // recipient
+  crypto::PublicKey ephemeral{};        // recipient
+  Buffer head;                          // everything before `sealed`
   Buffer sealed;
 };
 
@@ -39,9 +62,15 @@ struct KeySlot {
 Result<Buffer> make_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,
                          Bytes password, std::string label, model::Time created, crypto::Argon2Cost cost,
                          Random& random);
+// One that whoever has the recipient's secret key opens.
+Result<Buffer> make_recipient_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,
+                                   const crypto::PublicKey& recipient, std::string label, model::Time created,
+                                   Random& random);
 Result<KeySlot> decode_slot(Bytes object, std::string_view name);
-// Errc::wrong_key where the password is not this slot's.
+// Errc::wrong_key where the password, or the secret key, is not this slot's.
 Result<Secrets> open_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot, Bytes password);
+Result<Secrets> open_recipient_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot,
+                                    const crypto::Key& secret);
 
 // A session secret sealed to the read public key.
 struct SealedSecret {

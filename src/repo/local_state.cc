@@ -30,7 +30,7 @@ bool make_directories(const std::string& path) {
 
 std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const Repository& repository) {
   std::string mine;
-  if (!directory.empty()) {
+  if (!directory.empty() && repository.secrets().content) {
     mine = directory + "/" + hex(repository.config().id);
     if (!make_directories(mine)) mine.clear();
   }
@@ -43,7 +43,9 @@ std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const
 }
 
 LocalState::LocalState(std::string directory, const Repository& repository)
-    : directory_(std::move(directory)), random_(repository.random()), key_(repository.local_key()) {
+    : directory_(std::move(directory)),
+      random_(repository.random()),
+      key_(repository.secrets().content ? repository.local_key() : crypto::Key()) {
   const auto id = random_.array<8>();
   std::memcpy(&fallback_.id, id.data(), id.size());
 }

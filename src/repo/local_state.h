@@ -15,7 +15,7 @@ namespace holdfast::repo {
 class LocalState {
  public:
   // `directory` is the cache folder of all repositories; empty: remember nothing. Never fails: what can't be
-  // used is done without.
+  // used is done without. Keys that may not deduplicate remember nothing.
   static std::unique_ptr<LocalState> open(const std::string& directory, const Repository& repository);
 
   // The folder of this repository, "" where nothing can be remembered.

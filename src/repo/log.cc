@@ -4,7 +4,9 @@
 
 #include "base/codec.h"
 #include "crypto/hash.h"
+#include "repo/memory.h"
 #include "repo/names.h"
+#include "repo/rights.h"
 
 namespace holdfast::repo {
 
@@ -243,7 +245,7 @@ Result<void> Log::apply_object(LogState& state, Bytes object, const std::string&
 }
 
 Result<void> Log::follow(LogState& state, std::stop_token stop) const {
-  if (!secrets_.index) return Error(Errc::denied, "this key may not read the log");
+  TRY(require(secrets_, {Right::index}));
   std::uint64_t end = state.next;
   TRY_AS(storage_.list(
              kLogPrefix,
@@ -269,7 +271,7 @@ Result<void> Log::follow(LogState& state, std::stop_token stop) const {
 
 Result<void> Log::append(LogState& state, const LogEntry& entry, model::Time time, Random& random,
                          std::stop_token stop) const {
-  if (!secrets_.index || !secrets_.log) return Error(Errc::denied, "this key may not write to the log");
+  TRY(require(secrets_, {Right::index, Right::log}));
   const std::string name = log_name(state.next);
   Encoder body;
   body.u64(state.next);
@@ -283,7 +285,10 @@ Result<void> Log::append(LogState& state, const LogEntry& entry, model::Time tim
   }
   TRY_AS(put.ok() ? Result<void>() : Result<void>(put.error().copy()), "appending to the log");
   TRY(storage_.barrier(stop));
-  return apply_object(state, object, name);
+  TRY(apply_object(state, object, name));
+  // Where that fails the next look at the history tells.
+  if (memory_ != nullptr) (void)memory_->add({state.next, state.last_hash, {}}).ok();
+  return {};
 }
 
 }  // namespace holdfast::repo

@@ -93,10 +93,13 @@ struct LogState {
   void apply(std::uint64_t number, const LogEntry& entry);
 };
 
+class Memory;
+
 class Log {
  public:
-  Log(storage::Storage& storage, const Config& config, const Secrets& secrets)
-      : storage_(storage), config_(config), secrets_(secrets) {}
+  // What is appended goes into `memory` too, where given.
+  Log(storage::Storage& storage, const Config& config, const Secrets& secrets, const Memory* memory = nullptr)
+      : storage_(storage), config_(config), secrets_(secrets), memory_(memory) {}
 
   // Brings `state` up to the present head. Errc::damaged where an entry is unreadable or the chain is broken:
   // the state is then what the entries before say, and nothing may be deleted.
@@ -113,6 +116,7 @@ class Log {
   storage::Storage& storage_;
   const Config& config_;
   const Secrets& secrets_;
+  const Memory* memory_;
 };
 
 }  // namespace holdfast::repo

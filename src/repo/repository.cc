@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "crypto/hash.h"
+#include "repo/rights.h"
 
 namespace holdfast::repo {
 
@@ -16,88 +17,12 @@ model::Time time_of(std::int64_t ns) {
   return {ns / kSecond, static_cast<std::uint32_t>(ns % kSecond)};
 }
 
-std::string random_key_name(Random& random) { return kKeyPrefix + hex(random.array<16>()); }
-
 // Sessions remembered; each is 32 bytes and a map node.
 constexpr std::size_t kSessionsMax = 65536;
 
 }  // namespace
 
 model::Time Repository::now() const { return time_of(doors_.clock.now_ns()); }
-
-Result<void> Repository::create(const Doors& doors, Bytes password, const CreateOptions& options,
-                                std::stop_token stop) {
-  const auto present = doors.storage.stat(kConfigName, stop);
-  if (present.ok()) {
-    return Error(Errc::exists, fmt::format("{} holds a repository already", doors.storage.describe()));
-  }
-  if (present.error().kind() != Errc::not_found) return present.error().copy();
-  Secrets secrets = Secrets::generate(doors.random);
-  Config config;
-  config.id = doors.random.array<16>();
-  config.created = time_of(doors.clock.now_ns());
-  if (options.content_like != nullptr) secrets.content = options.content_like->copy();
-  if (options.chunks_like != nullptr) config.chunks = options.chunks_like->chunks;
-  config.admin = crypto::sign_public(*secrets.admin);
-  config.commit = crypto::sign_public(*secrets.commit);
-  config.log = crypto::sign_public(*secrets.log);
-  config.read = crypto::x25519_public(*secrets.read);
-  // The key slot first, the config last: what has a config can be opened.
-  const std::string key_name = random_key_name(doors.random);
-  const Buffer slot = TRY(make_slot(config.id, key_name, secrets, password, options.label, config.created,
-                                    options.cost, doors.random));
-  TRY(doors.storage.put(key_name, slot, stop));
-  const auto spec = doors.storage.put(kSpecName, as_bytes(options.specification), stop);
-  if (!spec.ok() && spec.error().kind() != Errc::exists) return spec.error().copy();
-  TRY(doors.storage.barrier(stop));
-  TRY(doors.storage.put(kConfigName, encode_config(config, secrets), stop));
-  return doors.storage.barrier(stop);
-}
-
-Result<std::unique_ptr<Repository>> Repository::open(const Doors& doors, Bytes password,
-                                                     std::stop_token stop) {
-  const auto config = doors.storage.get(kConfigName, {}, stop);
-  if (!config.ok() && config.error().kind() == Errc::not_found) {
-    return Error(Errc::no_repository, fmt::format("there is no repository in {}", doors.storage.describe()))
-        .hint("`holdfast init` makes one; or correct --repo / HOLDFAST_REPOSITORY");
-  }
-  if (!config.ok()) return config.error().copy().context("reading the repository's config");
-  std::unique_ptr<Repository> repository(new Repository(doors));  // NOLINT: private
-  repository->config_ = TRY(decode_config(config.value()));
-  std::vector<std::string> names;
-  TRY(doors.storage.list(
-      kKeyPrefix,
-      [&](const storage::ObjectInfo& info) -> Result<void> {
-        names.push_back(info.name);
-        return {};
-      },
-      stop));
-  std::optional<Error> trouble;
-  for (const std::string& name : names) {
-    const auto object = doors.storage.get(name, {}, stop);
-    if (!object.ok()) {
-      trouble = object.error().copy();
-      continue;
-    }
-    const auto slot = decode_slot(object.value(), name);
-    if (!slot.ok()) {
-      trouble = slot.error().copy();
-      continue;
-    }
-    auto secrets = open_slot(repository->config_.id, name, slot.value(), password);
-    if (secrets.ok()) {
-      repository->secrets_ = std::move(secrets).value();
-      repository->key_name_ = name;
-      repository->derive();
-      return repository;
-    }
-    if (secrets.error().kind() != Errc::wrong_key) trouble = std::move(secrets).error();
-  }
-  if (trouble) return std::move(*trouble).context("opening the key slots");
-  return Error(Errc::wrong_key,
-               fmt::format("no key slot of {} opens with this password", doors.storage.describe()))
-      .hint("check HOLDFAST_PASSWORD, --password-file or what you typed");
-}
 
 void Repository::derive() {
   if (!secrets_.content) return;
@@ -130,8 +55,12 @@ Result<std::optional<Snapshot>> Repository::read_fate(const TransactionId& id, s
     TRY(verify_body(config_.log, config_.id, name, vital.body));
     return std::optional<Snapshot>();
   }
+  if (decision == 3) {  // withdrawn by its writer
+    TRY(verify_body(config_.commit, config_.id, name, vital.body));
+    return std::optional<Snapshot>();
+  }
   const Bytes body = TRY(verify_body(config_.commit, config_.id, name, vital.body));
-  if (!secrets_.index) return Error(Errc::denied, "this key may not read commits");
+  if (!secrets_.index) return lacks(Right::index);
   Decoder in(body);
   in.u8();
   const Bytes sealed = in.blob();
@@ -209,20 +138,26 @@ void Repository::apply_log(History& history, const std::vector<TransactionId>& v
 Result<History> Repository::history(std::stop_token stop) const {
   History history;
   std::vector<TransactionId> vanished;
+  const auto seen = recall();
+  if (!seen.ok() && seen.error().kind() != Errc::damaged) return seen.error().copy();
   TRY(read_fates(history, vanished, stop));
   TRY(log().follow(history.log, stop));
   apply_log(history, vanished);
+  TRY(compare(seen, history, stop));
+  if (!history.contradictions.empty()) return contradicted(history);
   return history;
 }
 
 Result<History> Repository::readable_history(std::stop_token stop) const {
   History history;
   std::vector<TransactionId> vanished;
+  const auto seen = recall();
   TRY(read_fates(history, vanished, stop));
   const auto followed = log().follow(history.log, stop);
   if (!followed.ok() && followed.error().kind() != Errc::damaged) return followed.error().copy();
   if (!followed.ok()) history.log_trouble = followed.error().text();
   apply_log(history, vanished);
+  TRY(compare(seen, history, stop));
   return history;
 }
 
@@ -249,7 +184,7 @@ namespace {
 // The plain text of a vital object that is nothing but one sealed blob.
 Result<Buffer> read_sealed(const Repository& repository, Vital kind, const std::string& name,
                            std::stop_token stop) {
-  if (!repository.secrets().index) return Error(Errc::denied, "this key may not read " + name);
+  if (!repository.secrets().index) return lacks(Right::index);
   const Buffer object = TRY_AS(repository.storage().get(name, {}, stop), "reading " + name);
   const Unwrapped vital = TRY(unwrap_vital(kind, object, name));
   Decoder in(vital.body);
@@ -306,7 +241,7 @@ Result<crypto::Key> Repository::session_secret(const TransactionId& id, std::sto
     const auto known = sessions_.find(id);
     if (known != sessions_.end()) return known->second.copy();
   }
-  if (!secrets_.read) return Error(Errc::denied, "this key may not read content");
+  if (!secrets_.read) return lacks(Right::read);
   const std::string name = transaction_name(id, "open");
   const auto object = doors_.storage.get(name, {}, stop);
   if (!object.ok() && object.error().kind() == Errc::not_found) {  // not to be taken for a pack that moved
@@ -331,44 +266,6 @@ Result<crypto::Key> Repository::session_secret(const TransactionId& id, std::sto
   if (sessions_.size() >= kSessionsMax) sessions_.clear();
   sessions_.insert_or_assign(id, secret.copy());
   return secret;
-}
-
-Result<std::vector<Repository::KeyInfo>> Repository::keys(std::stop_token stop) const {
-  std::vector<std::string> names;
-  TRY(doors_.storage.list(
-      kKeyPrefix,
-      [&](const storage::ObjectInfo& info) -> Result<void> {
-        names.push_back(info.name);
-        return {};
-      },
-      stop));
-  std::vector<KeyInfo> keys;
-  for (const std::string& name : names) {
-    const Buffer object = TRY(doors_.storage.get(name, {}, stop));
-    KeySlot slot = TRY(decode_slot(object, name));
-    keys.push_back({name, std::move(slot), name == key_name_});
-  }
-  return keys;
-}
-
-Result<std::string> Repository::add_key(Bytes password, std::string label, crypto::Argon2Cost cost,
-                                        std::stop_token stop) const {
-  const std::string name = random_key_name(doors_.random);
-  const Buffer slot =
-      TRY(make_slot(config_.id, name, secrets_, password, std::move(label), now(), cost, doors_.random));
-  TRY(doors_.storage.put(name, slot, stop));
-  TRY(doors_.storage.barrier(stop));
-  return name;
-}
-
-Result<void> Repository::remove_key(const std::string& name, std::stop_token stop) const {
-  if (name == key_name_) {
-    return Error(Errc::usage, "that key is the one in use")
-        .hint("open the repository with another password first");
-  }
-  TRY(doors_.storage.stat(name, stop));
-  TRY(doors_.storage.remove(name, stop));
-  return doors_.storage.barrier(stop);
 }
 
 }  // namespace holdfast::repo

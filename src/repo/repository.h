@@ -2,12 +2,14 @@
 // way to its transactions, snapshots and chunks. Thread-safe after open.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 
 #include "base/clock.h"
 #include "repo/log.h"
+#include "repo/memory.h"
 #include "repo/names.h"
 
 namespace holdfast::repo {
@@ -43,6 +45,7 @@ struct History {
   std::set<model::TransactionId> aborted;
   std::set<model::TransactionId> undecided;  // open, no fate yet
   std::vector<std::string> unreadable;       // fates that are there but say nothing: why
+  std::vector<std::string> contradictions;   // what speaks against what this machine saw before
   std::string log_trouble;                   // why the log was not read to its end; empty: it was
 
   // Snapshots proper: not checkpoints, not forgotten.
@@ -61,21 +64,40 @@ class Repository {
   // Tries the password on every key slot. Errc::no_repository, wrong_key, unsupported, damaged.
   static Result<std::unique_ptr<Repository>> open(const Doors& doors, Bytes password, std::stop_token stop);
 
+  // The same with the secret key of a recipient, or with the secrets themselves (of a recovery kit).
+  static Result<std::unique_ptr<Repository>> open_as_recipient(const Doors& doors, const crypto::Key& secret,
+                                                               std::stop_token stop);
+  static Result<std::unique_ptr<Repository>> open_with_secrets(const Doors& doors, Secrets secrets,
+                                                               std::stop_token stop);
+  // What stands in the clear.
+  static Result<Config> read_config(const Doors& doors, std::stop_token stop);
+
   storage::Storage& storage() const { return doors_.storage; }
   Clock& clock() const { return doors_.clock; }
   Random& random() const { return doors_.random; }
   const Config& config() const { return config_; }
   const Secrets& secrets() const { return secrets_; }
-  // Name of the key slot that the password opened.
+  // Name of the key slot that was opened; "" where none was.
   const std::string& key_name() const { return key_name_; }
   model::Time now() const;
 
-  Log log() const { return Log(doors_.storage, config_, secrets_); }
-  // Fates and log together, read so that nothing committed before the call is missed.
+  Log log() const { return Log(doors_.storage, config_, secrets_, memory_.get()); }
+  // Fates and log together, read so that nothing committed before the call is missed. Errc::damaged where
+  // they contradict what this machine saw before.
   Result<History> history(std::stop_token stop) const;
-  // The same for those who only read: where the log is damaged, `log` is what the entries before say, and
-  // `log_trouble` tells why. Nothing may be decided by it.
+  // The same for those who only read: contradictions are told in the history; and where the log is damaged,
+  // `log` is what the entries before say, and `log_trouble` tells why. Nothing may be decided by it.
   Result<History> readable_history(std::stop_token stop) const;
+  // Holds every history from now on against what was seen before, and remembers it, below this folder of all
+  // repositories ("": nowhere). Needs the index secret, else nothing is remembered.
+  void remember_in(const std::string& directory);
+  bool remembers() const { return memory_ != nullptr; }
+  void remember(const LogState& log, const Snapshot& committed) const;
+  // Takes the history for what was seen, whatever was seen before.
+  Result<void> accept(const History& history) const;
+  // Why something could not be remembered; "" where all could.
+  std::string memory_trouble() const;
+
   // One fate: a commit (nothing where it is ABORT). Errc::not_found where undecided, damaged where
   // unreadable.
   Result<std::optional<Snapshot>> read_fate(const model::TransactionId& id, std::stop_token stop) const;
@@ -96,7 +118,7 @@ class Repository {
   // For everything kept on this machine about the repository.
   crypto::Key local_key() const;
 
-  // Key slots. remove refuses the slot in use and the last one.
+  // Key slots. What is added opens `secrets`, or all that this key has. remove refuses the slot in use.
   struct KeyInfo {
     std::string name;  // object name
     KeySlot slot;
@@ -104,22 +126,40 @@ class Repository {
   };
   Result<std::vector<KeyInfo>> keys(std::stop_token stop) const;
   Result<std::string> add_key(Bytes password, std::string label, crypto::Argon2Cost cost,
-                              std::stop_token stop) const;
+                              std::stop_token stop) const {
+    return add_key(secrets_, password, std::move(label), cost, stop);
+  }
+  Result<std::string> add_key(const Secrets& secrets, Bytes password, std::string label,
+                              crypto::Argon2Cost cost, std::stop_token stop) const;
+  Result<std::string> add_recipient(const Secrets& secrets, const crypto::PublicKey& recipient,
+                                    std::string label, std::stop_token stop) const;
   Result<void> remove_key(const std::string& name, std::stop_token stop) const;
 
  private:
+  using SlotOpener =
+      std::function<Result<Secrets>(const RepositoryId&, const std::string& name, const KeySlot&)>;
   explicit Repository(const Doors& doors) : doors_(doors) {}
+  static Result<std::unique_ptr<Repository>> open_by(const Doors& doors, const SlotOpener& opener,
+                                                     std::stop_token stop);
+  Result<std::string> put_slot(const std::string& name, Bytes slot, std::stop_token stop) const;
   Result<void> read_fates(History& history, std::vector<model::TransactionId>& vanished,
                           std::stop_token stop) const;
   static void apply_log(History& history, const std::vector<model::TransactionId>& vanished);
   void derive();
+  Result<Memory::Seen> recall() const;
+  Result<std::string> log_against(const Memory::Seen& seen, const LogState& log, std::stop_token stop) const;
+  Result<void> compare(const Result<Memory::Seen>& seen, History& history, std::stop_token stop) const;
+  static Error contradicted(const History& history);
+  void remember(const Memory::Seen& seen) const;
 
   Doors doors_;
   Config config_;
   Secrets secrets_;
   std::string key_name_;
   std::optional<crypto::Key> chunk_id_key_, member_id_key_, bundle_key_, tree_key_;
-  mutable std::mutex mutex_;  // guards sessions_
+  std::unique_ptr<const Memory> memory_;
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::string memory_trouble_;
   mutable std::map<model::TransactionId, crypto::Key> sessions_;
 };
 

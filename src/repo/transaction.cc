@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "crypto/hash.h"
+#include "repo/rights.h"
 
 namespace holdfast::repo {
 
@@ -16,9 +17,7 @@ constexpr int kOpenTries = 8;
 
 Result<std::unique_ptr<Transaction>> Transaction::open(const Repository& repository, LocalState& local,
                                                        const model::RunId& run, std::stop_token stop) {
-  if (!repository.secrets().commit || !repository.secrets().index || !repository.secrets().content) {
-    return Error(Errc::denied, "this key may not write to the repository");
-  }
+  TRY(require(repository.secrets(), {Right::deduplicate, Right::index, Right::commit}));
   for (int tries = 0; tries < kOpenTries; ++tries) {
     std::unique_ptr<Transaction> transaction(new Transaction(repository, local, run));  // NOLINT: private
     const bool opened = TRY(transaction->try_open(stop));
@@ -251,19 +250,20 @@ Result<Snapshot> Transaction::commit(model::Commit commit, const model::Referenc
   snapshot.tags = commit.tags;
   snapshot.commit = std::move(commit);
   local_.set_last_commit(id_, snapshot.hash);
+  repository_.remember(log_, snapshot);
   return snapshot;
 }
 
 Result<void> Transaction::withdraw(std::string_view reason, std::stop_token stop) {
-  if (rehearsal_ || !repository_.secrets().log) return {};
+  if (rehearsal_) return {};
   const std::string name = transaction_name(id_, "fate");
   Encoder body;
-  body.u8(2);
+  body.u8(3);
   encode(body, id_);
   encode(body, repository_.now());
   body.string(reason);
   const Buffer object = wrap_vital(
-      Vital::fate, sign_body(*repository_.secrets().log, repository_.config().id, name, body.take()));
+      Vital::fate, sign_body(*repository_.secrets().commit, repository_.config().id, name, body.take()));
   const auto put = repository_.storage().put(name, object, stop);
   if (put.ok() || put.error().kind() == Errc::exists) return {};  // a maintainer may have been faster
   return put.error().copy().context("aborting a transaction");

@@ -38,8 +38,7 @@ class Transaction {
   // aborted the transaction meanwhile: begin again.
   Result<Snapshot> commit(model::Commit commit, const model::References& references,
                           const model::Commit* before, std::stop_token stop);
-  // Ends it without a commit, so that no maintainer waits for it: ABORT, where the key has the right to say
-  // so.
+  // Ends it without a commit, so that no maintainer waits for it.
   Result<void> withdraw(std::string_view reason, std::stop_token stop);
 
  private:

@@ -4,6 +4,9 @@
 #include "base/check.h"
 #include "base/codec.h"
 #include "repo/config.h"
+#include "repo/key_file.h"
+#include "repo/kit.h"
+#include "repo/kit_lines.h"
 #include "repo/names.h"
 #include "repo/pack_format.h"
 #include "tests/fuzz/seeds.h"
@@ -89,8 +92,24 @@ void check_name(Bytes in) {
   if (const auto l = parse_log_name(name)) HF_ASSERT(log_name(*l) == name);
 }
 
+void check_secrets(Bytes in) {
+  const auto secrets = decode_secrets(in);
+  if (secrets.ok()) HF_ASSERT(encode_secrets(secrets.value()) == Buffer(in.begin(), in.end()));
+}
+
+// What people type.
+void check_typed(Bytes in) {
+  const auto blocks = parse_kit_lines(as_text(in));
+  if (blocks.ok()) {
+    for (const Buffer& block : blocks.value())
+      HF_ASSERT(parse_kit_lines(kit_lines(block)).value()[0] == block);
+  }
+  (void)read_kit({}, {as_text(in)}).ok();
+  (void)parse_recipient(as_text(in)).ok();
+}
+
 void check(unsigned which, Bytes in) {
-  switch (which % 7) {
+  switch (which % 9) {
     case 0:
       return check_vital(in);
     case 1:
@@ -103,8 +122,12 @@ void check(unsigned which, Bytes in) {
       return check_trailer(in);
     case 5:
       return check_directory(in);
-    default:
+    case 6:
       return check_name(in);
+    case 7:
+      return check_secrets(in);
+    default:
+      return check_typed(in);
   }
 }
 
@@ -113,6 +136,7 @@ Buffer slot_body() {
   out.u8(1);
   out.string("label");
   encode(out, model::Time{1'700'000'000, 5});
+  out.u8(0x3f);
   out.u32(3);
   out.u32(65536);
   out.raw(std::array<std::uint8_t, 16>{});
@@ -141,7 +165,10 @@ std::vector<Buffer> make_samples() {
           sample(5, encode_directory({{{}, 0, 5, 5, Codec::raw, model::ChunkType::data}})),
           sample(6, as_bytes(transaction_name({7, 1}, "fate"))),
           sample(6, as_bytes(pack_name({{7, 1}, 2}, 3))),
-          sample(6, as_bytes(log_name(10)))};
+          sample(6, as_bytes(log_name(10))),
+          sample(7, encode_secrets(secrets)),
+          sample(8, as_bytes(kit_lines(encode_secrets(secrets)))),
+          sample(8, as_bytes(recipient_text(sample_config().read)))};
 }
 
 }  // namespace

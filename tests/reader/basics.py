@@ -327,28 +327,67 @@ def parse_config(body):
 SECRETS = {1: "content", 2: "index", 3: "read", 4: "admin", 5: "commit", 6: "log"}
 
 
-def open_slot(body, name, repository, password):
-    """The secrets of a key slot by name, or None if the password is not this slot's."""
+def open_slot(body, name, repository, password=None, secret=None):
+    """The secrets of a key slot by name, or None if the password, or the secret key, is not this slot's."""
     box = Input(body, name)
-    require(box.u8() == 1, f"{name}: unknown type of slot")
+    kind = box.u8()
+    require(kind in (1, 2), f"{name}: unknown type of slot")
     box.blob(), box.time()
-    passes, memory, salt, sealed = box.u32(), box.u32(), box.take(16), box.blob()
+    rights = box.u8()
+    fields = (box.u32(), box.u32(), box.take(16)) if kind == 1 else (box.take(32), box.take(32))
+    head, sealed = body[:box.at], box.blob()
     box.end()
-    require(1 <= passes <= 64 and memory <= 4 << 20, f"{name}: asks for too much work")
-    kek = hash_secret_raw(password, salt, passes, memory, 1, 32, Type.ID, 19)        # 19: version 1.3
-    if sealed[32:64] != derive("seal commit", kek + sealed[:32]):
+    kek = password_kek(password, fields, name) if kind == 1 else recipient_kek(secret, fields, name)
+    if kek is None or sealed[32:64] != derive("seal commit", kek + sealed[:32]):
         return None
-    return parse_bundle(open_sealed(kek, repository + name.encode(), sealed, name), name)
+    secrets = parse_bundle(open_sealed(kek, repository + name.encode() + head, sealed, name), name)
+    held = sum(1 << which - 1 for which, of in SECRETS.items() if of in secrets)
+    require(rights == held, f"{name}: says that it opens other secrets")
+    return secrets
+
+
+def password_kek(password, fields, name):
+    passes, memory, salt = fields
+    require(1 <= passes <= 64 and memory <= 4 << 20, f"{name}: asks for too much work")
+    if password is None:
+        return None
+    return hash_secret_raw(password, salt, passes, memory, 1, 32, Type.ID, 19)        # 19: version 1.3
+
+
+def recipient_kek(secret, fields, name):
+    recipient, ephemeral = fields
+    if secret is None or public_of("read", secret) != recipient:
+        return None
+    return derive("slot recipient", exchanged(secret, ephemeral, name) + ephemeral + recipient)
 
 
 def parse_bundle(plain, name):
+    """Secrets by name; also the admin's public key and the read keys of later epochs."""
     box = Input(plain, name)
     require(box.u8() == 0, f"{name}: unknown bundle of secrets")
+    admin = box.take(32)
     pairs = box.list(lambda: (box.u8(), box.take(32)), 33)
+    reads = box.list(lambda: (box.u32(), box.take(32)), 36)
     box.end()
     order = [which for which, _ in pairs]
-    require(order == sorted(set(order)), f"{name}: secrets are not in order")
-    return {SECRETS.get(which, which): secret for which, secret in pairs}
+    require(order == sorted(set(order)) and set(order) <= set(SECRETS), f"{name}: secrets are not in order")
+    epochs = [epoch for epoch, _ in reads]
+    require(epochs == sorted(set(epochs) - {0}), f"{name}: epochs are not in order")
+    require(3 in order or not epochs, f"{name}: later read keys without the first")
+    secrets = {SECRETS[which]: secret for which, secret in pairs}
+    return {**secrets, "admin public": admin, "reads": dict(reads)}
+
+
+def parse_key_file(text, word):
+    """The key in a recipient's file."""
+    for line in text.splitlines():
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        require(len(words) == 3 and words[0] == word, f"no line {word}")
+        require(hash_of((word + words[1]).encode())[:4].hex() == words[2], "the key's check does not fit")
+        return bytes.fromhex(words[1])
+    raise FormatError(f"no line {word}")
 
 
 def public_of(name, secret):
@@ -357,14 +396,20 @@ def public_of(name, secret):
     return private.from_private_bytes(secret).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def open_session(secret, public, ephemeral, sealed, aad, what):
-    """The session secret of a transaction."""
+def exchanged(secret, public, what):
+    """X25519."""
     try:
         private = X25519PrivateKey.from_private_bytes(secret)
-        shared = private.exchange(X25519PublicKey.from_public_bytes(ephemeral))
+        shared = private.exchange(X25519PublicKey.from_public_bytes(public))
     except ValueError:
         raise FormatError(f"{what}: the shared secret is zero") from None
     require(any(shared), f"{what}: the shared secret is zero")
+    return shared
+
+
+def open_session(secret, public, ephemeral, sealed, aad, what):
+    """The session secret of a transaction."""
+    shared = exchanged(secret, ephemeral, what)
     session = open_sealed(derive("recipient", shared + ephemeral + public), aad, sealed, what)
     require(len(session) == 32, f"{what}: the session secret is not 32 bytes")
     return session

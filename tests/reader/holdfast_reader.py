@@ -21,8 +21,8 @@ import sys
 
 import plain_blake3
 from basics import (OWN_OBJECTS, SECRETS, TXN, ZERO_HASH, FormatError, Input, PackId, Store, Txn, derive,
-                    hash_of, keyed, kind_of, open_sealed, open_session, open_slot, parse_config, parse_vital,
-                    public_of, require)
+                    hash_of, keyed, kind_of, open_sealed, open_session, open_slot, parse_config,
+                    parse_key_file, parse_vital, public_of, require)
 from packs import Pack, coefficient, weighted_sum
 from transactions import (Abort, Commit, Log, LogEntry, ManifestChunk, parse_commit, parse_log_fields,
                           parse_manifest, parse_page, signed_by)
@@ -32,12 +32,14 @@ from trees import DIRECTORY, FILE_TYPES, REGULAR, SYMLINK, Tree, content, is_con
 
 
 class Repository:
-    """A repository opened with a password: objects by what they mean."""
+    """A repository opened with a password or a recipient's secret key: objects by what they mean."""
 
-    def __init__(self, path, password):
+    def __init__(self, path, password=None, secret=None):
         self.store = Store(path)
         self.config = parse_config(self.vital("holdfast").body)
-        self.secrets = self.open_slots(password)
+        self.secrets = self.open_slots(password, secret)
+        require(self.secrets["admin public"] == self.config.admin,
+                "the config is not the one that the key was made for")
         for name in SECRETS.values():
             public = getattr(self.config, name, None)
             secret = self.secrets.get(name)
@@ -56,12 +58,12 @@ class Repository:
     def slots(self):
         return ["keys/" + name for name in self.store.list("keys")]
 
-    def open_slots(self, password):
+    def open_slots(self, password, secret):
         for name in self.slots():
-            secrets = open_slot(self.vital(name).body, name, self.config.id, password)
+            secrets = open_slot(self.vital(name).body, name, self.config.id, password, secret)
             if secrets is not None:
                 return secrets
-        raise FormatError("no key slot opens with this password")
+        raise FormatError("no key slot opens with this password or key")
 
     def secret(self, name):
         require(name in self.secrets, f"this password does not give the {name} secret")
@@ -101,8 +103,8 @@ class Repository:
         if not self.store.has(name):
             return None
         body = self.vital(name).body
-        require(body and body[0] in (1, 2), f"{name}: neither COMMIT nor ABORT")
-        box = self.signed(body, name, self.config.commit if body[0] == 1 else self.config.log)
+        require(body and body[0] in (1, 2, 3), f"{name}: neither COMMIT nor ABORT")
+        box = self.signed(body, name, self.config.log if body[0] == 2 else self.config.commit)
         if box.u8() == 1:
             fate = parse_commit(self.unseal(box.blob(), name), body, name)
         else:
@@ -613,8 +615,16 @@ def parse_arguments(arguments):
     return parser.parse_args(arguments)
 
 
+def opener_of(options):
+    """What opens the repository: HOLDFAST_KEY_FILE, or the password: a file's text without the newline at its
+    end, or the environment's."""
+    if "HOLDFAST_KEY_FILE" in os.environ and not options.password_file:
+        with open(os.environ["HOLDFAST_KEY_FILE"], encoding="utf-8") as file:
+            return {"secret": parse_key_file(file.read(), "holdfast-secret-key-1")}
+    return {"password": password_of(options)}
+
+
 def password_of(options):
-    """The password: a file's text without the newline at its end, or the environment's."""
     if options.password_file:
         with open(options.password_file, "rb") as file:
             return file.read().removesuffix(b"\n")
@@ -625,7 +635,7 @@ def password_of(options):
 def main(arguments):
     options = parse_arguments(arguments)
     try:
-        with contextlib.closing(Repository(options.repository, password_of(options))) as repository:
+        with contextlib.closing(Repository(options.repository, **opener_of(options))) as repository:
             return options.run(repository, options)
     except (FormatError, OSError) as error:
         warn(error)

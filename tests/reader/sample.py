@@ -120,9 +120,11 @@ class Sample:
     def put_slot(self, name):
         salt = bytes(16)
         kek = hash_secret_raw(PASSWORD, salt, 1, 64, 1, 32, Type.ID, 19)
-        bundle = b"\0" + listed(bytes([which]) + self.secrets[secret] for which, secret in SECRETS.items())
-        sealed = seal(kek, self.id + name.encode(), bundle)
-        self.put_vital(name, b"\1" + blob(b"test") + time(2) + u32(1) + u32(64) + salt + blob(sealed))
+        bundle = b"\0" + self.public["admin"]
+        bundle += listed(bytes([which]) + self.secrets[secret] for which, secret in SECRETS.items())
+        bundle += listed([])
+        head = b"\1" + blob(b"test") + time(2) + b"\x3f" + u32(1) + u32(64) + salt
+        self.put_vital(name, head + blob(seal(kek, self.id + name.encode() + head, bundle)))
 
     # transactions
 

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+import kits
 import plain_blake3
-from basics import Address, Input, PackId, Txn, derive, hash_of, keyed, open_sealed, parse_vital
+from basics import (Address, FormatError, Input, PackId, Txn, derive, hash_of, keyed, open_sealed, open_slot,
+                    parse_bundle, parse_key_file, parse_vital, public_of)
 from packs import coefficient, rebuild_stripe, weighted_sum
 from transactions import parse_page
 from trees import Tree, parse_block, parse_inner
@@ -65,7 +67,7 @@ class Vectors(unittest.TestCase):
             cls.all = json.load(file)
 
     def test_derived_keys(self):
-        self.assertEqual(len(self.all["derived keys"]), 14)
+        self.assertEqual(len(self.all["derived keys"]), 15)
         for case in self.all["derived keys"]:
             self.assertTrue(case["context"].startswith(PREFIX))
             found = derive(case["context"][len(PREFIX):], unhex(case["material"]))
@@ -81,6 +83,34 @@ class Vectors(unittest.TestCase):
         vital = parse_vital(unhex(case["object"]), case["kind"], "vector")
         self.assertEqual((vital.body.hex(), vital.written.hex()), (case["body"], case["object"]))
         self.assertEqual(vital.whole, (True, True))
+
+    def test_key_slots(self):
+        case = self.all["key slots"]
+        repository, name = unhex(case["repository id"]), case["name"]
+        secrets = {"content": unhex(case["content"]), "index": unhex(case["index"]),
+                   "admin public": unhex(case["admin public"])}
+        read = {**secrets, "read": unhex(case["read"]), "reads": {1: unhex(case["read of epoch 1"])}}
+        secret = parse_key_file(case["secret key file"], "holdfast-secret-key-1")
+        self.assertEqual(parse_key_file(case["recipient file"], "holdfast-recipient-1"),
+                         public_of("read", secret))
+        by_password = parse_vital(unhex(case["password slot"]), 2, "vector").body
+        found = open_slot(by_password, name, repository, case["password"].encode())
+        self.assertEqual(found, {**secrets, "reads": {}})
+        self.assertIsNone(open_slot(by_password, name, repository, b"other"))
+        by_key = parse_vital(unhex(case["recipient slot"]), 2, "vector").body
+        self.assertEqual(open_slot(by_key, name, repository, secret=secret), read)
+        self.assertIsNone(open_slot(by_key, name, repository, b"password", hash_of(b"other")))
+
+    def test_kits(self):
+        case = self.all["recovery kit"]
+        wanted = unhex(case["repository id"]), parse_bundle(unhex(case["bundle"]), "vector")
+        self.assertEqual(kits.secrets_of(case["whole"]), wanted)
+        shares = case["shares of threshold 2"]
+        for some in ((0, 1), (2, 0), (1, 2)):
+            self.assertEqual(kits.secrets_of("\f".join(shares[i] for i in some)), wanted)
+        for wrong in (shares[0], shares[1].replace("  1  ", "  1  X", 1)):
+            with self.assertRaises(FormatError):
+                kits.secrets_of(wrong)
 
     def test_ids(self):
         case = self.all["ids"]

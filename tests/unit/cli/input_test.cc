@@ -121,7 +121,7 @@ TEST(Input, PasswordsComeFromTheFirstThatIsGiven) {
 
 TEST(Input, Locations) {
   const Environment environment(Environment::Variables{{"HOLDFAST_REPOSITORY", "/by/variable"}});
-  RepositoryChoice choice{"", "", "", "", "HOLDFAST_"};
+  RepositoryChoice choice{"", "", "", "", "HOLDFAST_", ""};
   EXPECT_EQ(location_of(choice, environment).value(), "/by/variable");
   choice.location = "/by/option";
   EXPECT_EQ(location_of(choice, environment).value(), "/by/option");

@@ -12,6 +12,8 @@
 #include "crypto/hash.h"
 #include "model/tree.h"
 #include "parity/parity.h"
+#include "repo/key_file.h"
+#include "repo/kit.h"
 #include "repo/pack_format.h"
 
 namespace holdfast::repo {
@@ -63,6 +65,7 @@ Json derived_keys() {
   }
   append(salted, counting(32, 0x80));
   add("holdfast 0 recipient", salted);
+  add("holdfast 0 slot recipient", salted);
   return all;
 }
 
@@ -75,6 +78,61 @@ Json sealed() {
           {"aad", hex(aad)},
           {"plain", hex(as_bytes("plain text"))},
           {"sealed", hex(box)}};
+}
+
+crypto::Key counting_key(std::uint8_t first) { return crypto::Key(counting(32, first)); }
+
+Json key_slots() {
+  CountingRandom random;
+  const RepositoryId id{7};
+  const std::string name = "keys/00000000000000000000000000000001";
+  Secrets secrets;
+  secrets.content = counting_key(1);
+  secrets.index = counting_key(2);
+  secrets.admin_public = crypto::sign_public(counting_key(4));
+  const Buffer by_password =
+      make_slot(id, name, secrets, as_bytes("password"), "ann@host", {5, 6}, {1, 64}, random).value();
+  secrets.read = counting_key(3);
+  secrets.reads.emplace(1, counting_key(9));
+  const crypto::Key secret = counting_key(0x20);
+  const crypto::PublicKey recipient = crypto::x25519_public(secret);
+  const Buffer by_key = make_recipient_slot(id, name, secrets, recipient, "bob@host", {7, 8}, random).value();
+  return {{"repository id", hex(id)},
+          {"name", name},
+          {"content", hex(secrets.content->bytes())},
+          {"index", hex(secrets.index->bytes())},
+          {"read", hex(secrets.read->bytes())},
+          {"read of epoch 1", hex(secrets.reads.at(1).bytes())},
+          {"admin public", hex(secrets.admin_public)},
+          {"password", "password"},
+          {"password slot", hex(by_password)},
+          {"secret key file", secret_key_text(secret)},
+          {"recipient file", recipient_text(recipient)},
+          {"recipient slot", hex(by_key)}};
+}
+
+// "Random" bytes that differ from call to call.
+class RunningRandom final : public Random {
+ public:
+  void fill(MutableBytes out) override {
+    for (std::uint8_t& byte : out) byte = next_++;
+  }
+
+ private:
+  std::uint8_t next_ = 0x40;
+};
+
+Json recovery_kit() {
+  RunningRandom random;
+  const RepositoryId id{7};
+  Secrets secrets;
+  secrets.content = counting_key(1);
+  secrets.log = counting_key(6);
+  secrets.admin_public = crypto::sign_public(counting_key(4));
+  return {{"repository id", hex(id)},
+          {"bundle", hex(encode_secrets(secrets))},
+          {"whole", make_kit(id, secrets, {}, "today", random).value().front()},
+          {"shares of threshold 2", make_kit(id, secrets, {3, 2}, "today", random).value()}};
 }
 
 Json vital() {
@@ -269,6 +327,8 @@ std::string document() {
                  {"derived keys", derived_keys()},
                  {"seal", sealed()},
                  {"vital object", vital()},
+                 {"key slots", key_slots()},
+                 {"recovery kit", recovery_kit()},
                  {"ids", chunk_ids()},
                  {"cuts", cuts()},
                  {"boundaries", boundaries()},

@@ -1,0 +1,187 @@
+// Making and opening a repository, and its key slots.
+#include <fmt/core.h>
+
+#include "repo/repository.h"
+
+namespace holdfast::repo {
+
+namespace {
+
+model::Time time_of(Clock& clock) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const std::int64_t ns = clock.now_ns();
+  return {ns / kSecond, static_cast<std::uint32_t>(ns % kSecond)};
+}
+
+std::string random_key_name(Random& random) { return kKeyPrefix + hex(random.array<16>()); }
+
+Result<std::vector<std::string>> slot_names(storage::Storage& storage, std::stop_token stop) {
+  std::vector<std::string> names;
+  TRY(storage.list(
+      kKeyPrefix,
+      [&](const storage::ObjectInfo& info) -> Result<void> {
+        names.push_back(info.name);
+        return {};
+      },
+      stop));
+  return names;
+}
+
+}  // namespace
+
+Result<void> Repository::create(const Doors& doors, Bytes password, const CreateOptions& options,
+                                std::stop_token stop) {
+  const auto present = doors.storage.stat(kConfigName, stop);
+  if (present.ok()) {
+    return Error(Errc::exists, fmt::format("{} holds a repository already", doors.storage.describe()));
+  }
+  if (present.error().kind() != Errc::not_found) return present.error().copy();
+  Secrets secrets = Secrets::generate(doors.random);
+  Config config;
+  config.id = doors.random.array<16>();
+  config.created = time_of(doors.clock);
+  if (options.content_like != nullptr) secrets.content = options.content_like->copy();
+  if (options.chunks_like != nullptr) config.chunks = options.chunks_like->chunks;
+  config.admin = crypto::sign_public(*secrets.admin);
+  config.commit = crypto::sign_public(*secrets.commit);
+  config.log = crypto::sign_public(*secrets.log);
+  config.read = crypto::x25519_public(*secrets.read);
+  // The key slot first, the config last: what has a config can be opened.
+  const std::string key_name = random_key_name(doors.random);
+  const Buffer slot = TRY(make_slot(config.id, key_name, secrets, password, options.label, config.created,
+                                    options.cost, doors.random));
+  TRY(doors.storage.put(key_name, slot, stop));
+  const auto spec = doors.storage.put(kSpecName, as_bytes(options.specification), stop);
+  if (!spec.ok() && spec.error().kind() != Errc::exists) return spec.error().copy();
+  TRY(doors.storage.barrier(stop));
+  TRY(doors.storage.put(kConfigName, encode_config(config, secrets), stop));
+  return doors.storage.barrier(stop);
+}
+
+Result<Config> Repository::read_config(const Doors& doors, std::stop_token stop) {
+  const auto config = doors.storage.get(kConfigName, {}, stop);
+  if (!config.ok() && config.error().kind() == Errc::not_found) {
+    return Error(Errc::no_repository, fmt::format("there is no repository in {}", doors.storage.describe()))
+        .hint("`holdfast init` makes one; or correct --repo / HOLDFAST_REPOSITORY");
+  }
+  if (!config.ok()) return config.error().copy().context("reading the repository's config");
+  return decode_config(config.value());
+}
+
+// Tries every slot; Errc::wrong_key where none opens.
+Result<std::unique_ptr<Repository>> Repository::open_by(const Doors& doors, const SlotOpener& opener,
+                                                        std::stop_token stop) {
+  std::unique_ptr<Repository> repository(new Repository(doors));  // NOLINT: private
+  repository->config_ = TRY(read_config(doors, stop));
+  const Config& config = repository->config_;
+  std::optional<Error> trouble;
+  const auto names = TRY(slot_names(doors.storage, stop));
+  for (const std::string& name : names) {
+    const auto object = doors.storage.get(name, {}, stop);
+    if (!object.ok()) {
+      trouble = object.error().copy();
+      continue;
+    }
+    const auto slot = decode_slot(object.value(), name);
+    if (!slot.ok()) {
+      trouble = slot.error().copy();
+      continue;
+    }
+    auto secrets = opener(config.id, name, slot.value());
+    if (secrets.ok() && secrets.value().admin_public != config.admin) {
+      trouble =
+          Error(Errc::damaged, fmt::format("the config is not the one that key slot {} was made for", name));
+    } else if (secrets.ok()) {
+      repository->secrets_ = std::move(secrets).value();
+      repository->key_name_ = name;
+      repository->derive();
+      return repository;
+    } else if (secrets.error().kind() != Errc::wrong_key) {
+      trouble = std::move(secrets).error();
+    }
+  }
+  if (trouble) return std::move(*trouble).context("opening the key slots");
+  return Error(Errc::wrong_key, "no slot");
+}
+
+Result<std::unique_ptr<Repository>> Repository::open(const Doors& doors, Bytes password,
+                                                     std::stop_token stop) {
+  const SlotOpener opener = [&](const RepositoryId& id, const std::string& name, const KeySlot& slot) {
+    return open_slot(id, name, slot, password);
+  };
+  auto opened = open_by(doors, opener, stop);
+  if (opened.ok() || opened.error().kind() != Errc::wrong_key) return opened;
+  return Error(Errc::wrong_key,
+               fmt::format("no key slot of {} opens with this password", doors.storage.describe()))
+      .hint("check HOLDFAST_PASSWORD, --password-file or what you typed");
+}
+
+Result<std::unique_ptr<Repository>> Repository::open_as_recipient(const Doors& doors,
+                                                                  const crypto::Key& secret,
+                                                                  std::stop_token stop) {
+  const SlotOpener opener = [&](const RepositoryId& id, const std::string& name, const KeySlot& slot) {
+    return open_recipient_slot(id, name, slot, secret);
+  };
+  auto opened = open_by(doors, opener, stop);
+  if (opened.ok() || opened.error().kind() != Errc::wrong_key) return opened;
+  return Error(Errc::wrong_key,
+               fmt::format("no key slot of {} opens with this secret key", doors.storage.describe()))
+      .hint("check HOLDFAST_KEY_FILE or --key-file; `holdfast key add --recipient` makes such a slot");
+}
+
+Result<std::unique_ptr<Repository>> Repository::open_with_secrets(const Doors& doors, Secrets secrets,
+                                                                  std::stop_token stop) {
+  std::unique_ptr<Repository> repository(new Repository(doors));  // NOLINT: private
+  repository->config_ = TRY(read_config(doors, stop));
+  if (secrets.admin_public != repository->config_.admin) {
+    return Error(Errc::wrong_key, "these secrets are of another repository");
+  }
+  repository->secrets_ = std::move(secrets);
+  repository->derive();
+  return repository;
+}
+
+Result<std::vector<Repository::KeyInfo>> Repository::keys(std::stop_token stop) const {
+  std::vector<KeyInfo> keys;
+  const auto names = TRY(slot_names(doors_.storage, stop));
+  for (const std::string& name : names) {
+    const Buffer object = TRY(doors_.storage.get(name, {}, stop));
+    KeySlot slot = TRY(decode_slot(object, name));
+    keys.push_back({name, std::move(slot), name == key_name_});
+  }
+  return keys;
+}
+
+Result<std::string> Repository::put_slot(const std::string& name, Bytes slot, std::stop_token stop) const {
+  TRY(doors_.storage.put(name, slot, stop));
+  TRY(doors_.storage.barrier(stop));
+  return name;
+}
+
+Result<std::string> Repository::add_key(const Secrets& secrets, Bytes password, std::string label,
+                                        crypto::Argon2Cost cost, std::stop_token stop) const {
+  const std::string name = random_key_name(doors_.random);
+  const Buffer slot =
+      TRY(make_slot(config_.id, name, secrets, password, std::move(label), now(), cost, doors_.random));
+  return put_slot(name, slot, stop);
+}
+
+Result<std::string> Repository::add_recipient(const Secrets& secrets, const crypto::PublicKey& recipient,
+                                              std::string label, std::stop_token stop) const {
+  const std::string name = random_key_name(doors_.random);
+  const Buffer slot =
+      TRY(make_recipient_slot(config_.id, name, secrets, recipient, std::move(label), now(), doors_.random));
+  return put_slot(name, slot, stop);
+}
+
+Result<void> Repository::remove_key(const std::string& name, std::stop_token stop) const {
+  if (name == key_name_) {
+    return Error(Errc::usage, "that key is the one in use")
+        .hint("open the repository with another password first");
+  }
+  TRY(doors_.storage.stat(name, stop));
+  TRY(doors_.storage.remove(name, stop));
+  return doors_.storage.barrier(stop);
+}
+
+}  // namespace holdfast::repo
