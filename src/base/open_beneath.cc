@@ -57,7 +57,7 @@ Fd open_by_components(int directory, const char* path, int flags, mode_t mode) {
 
 Fd open_beneath(int directory, const char* path, int flags, mode_t mode) {
   if (!kernel_resolves_beneath()) return open_by_components(directory, path, flags, mode);
-  // EAGAIN is for "..", where the tree was changed meanwhile; there is none in what we open.
+  // What we open has no "..", so there is no EAGAIN, which is for it where the tree was changed meanwhile.
   return Fd(static_cast<int>(openat2(directory, path, static_cast<unsigned>(flags | O_NOFOLLOW), mode,
                                      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)));
 }
