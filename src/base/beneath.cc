@@ -1,9 +1,12 @@
 #include "base/beneath.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+
+#include "base/open_beneath.h"
 
 namespace holdfast {
 
@@ -57,14 +60,29 @@ Result<SharedFd> Beneath::directory(std::string_view path) {
     const std::size_t end = std::min(path.find('/', done), path.size());
     name.assign(path.substr(done, end - done));
     if (!is_plain_path(name)) return Error(Errc::damaged, "unsafe path: " + std::string(path));
-    const int nofollow = may_follow_ && may_follow_(path.substr(0, end)) ? 0 : O_NOFOLLOW;
-    Fd next(::openat(at->get(), name.c_str(), O_PATH | O_DIRECTORY | nofollow | O_CLOEXEC));
-    if (!next.valid()) return errno_error(errno, "open " + std::string(path.substr(0, end)));
+    const std::string_view prefix = path.substr(0, end);
+    const bool follow = may_follow_ && may_follow_(prefix);
+    constexpr int kFlags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    Fd next = follow ? Fd(::openat(at->get(), name.c_str(), kFlags))
+                     : open_beneath(at->get(), name.c_str(), kFlags);
+    if (!next.valid()) return errno_error(errno, "open " + std::string(prefix));
+    if (follow) TRY(recognise(prefix, next));
     at = std::make_shared<const Fd>(std::move(next));
     done = end + 1;
     if (left-- <= kOnTheWay) remember(path.substr(0, end), at);
   }
   return at;
+}
+
+// What a link led to once, it must lead to always.
+Result<void> Beneath::recognise(std::string_view path, const Fd& directory) {
+  struct stat st;
+  if (::fstat(directory.get(), &st) != 0) return errno_error(errno, "stat " + std::string(path));
+  const std::pair<std::uint64_t, std::uint64_t> identity{st.st_dev, st.st_ino};
+  const std::lock_guard lock(mutex_);
+  const auto [at, is_new] = followed_.try_emplace(std::string(path), identity);
+  if (is_new || at->second == identity) return {};
+  return Error(Errc::failed, "/" + std::string(path) + ": another directory has taken its place meanwhile");
 }
 
 void Beneath::remember(std::string_view path, SharedFd directory) {

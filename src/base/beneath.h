@@ -28,18 +28,21 @@ std::string_view parent_of(std::string_view path);
 
 class Beneath {
  public:
-  // Where `may_follow(path)` is true, the directory `path` itself may be reached through a symbolic link.
+  // Where `may_follow(path)` is true, the directory `path` itself may be reached through a symbolic link; but
+  // always the same directory: once it is another one, that is an error (failed).
   using Follow = std::function<bool(std::string_view path)>;
   explicit Beneath(SharedFd top, Follow may_follow = {})
       : top_(std::move(top)), may_follow_(std::move(may_follow)) {}
 
   // The directory `path`; "" is the top. Errors: not_found, also where a component is not a directory;
-  // denied.
+  // denied; failed, see Follow.
   Result<SharedFd> directory(std::string_view path);
   // Takes note of an open directory that the caller knows to be `path`.
   void remember(std::string_view path, SharedFd directory);
   // Drops what is cached for `path` and all below it, before it is removed or replaced.
   void forget(std::string_view path);
+  // Takes note of what `path` leads to, which may be followed; an error where it led elsewhere before.
+  Result<void> recognise(std::string_view path, const Fd& directory);
 
  private:
   static constexpr std::size_t kOpen = 64;
@@ -61,6 +64,8 @@ class Beneath {
   const Follow may_follow_;
   std::mutex mutex_;  // guards all below
   std::unordered_map<std::string, Known, PathHash, std::equal_to<>> known_;
+  // What was reached through paths that may be followed: device and inode.
+  std::unordered_map<std::string, std::pair<std::uint64_t, std::uint64_t>> followed_;
   std::uint64_t clock_ = 0;
 };
 

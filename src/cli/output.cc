@@ -41,15 +41,18 @@ std::string size_text(std::uint64_t bytes) {
 namespace {
 
 std::string zone_text(int minutes) {
-  const int size = std::abs(minutes);
+  const std::int64_t size = std::abs(std::int64_t{minutes});
   return fmt::format("{}{:02}:{:02}", minutes < 0 ? '-' : '+', size / 60, size % 60);
 }
 
 std::string calendar_text(std::int64_t seconds, int zone_minutes) {
-  const std::time_t shifted = seconds + std::int64_t{60} * zone_minutes;
+  std::time_t shifted = 0;
   std::tm civil{};
-  if (::gmtime_r(&shifted, &civil) == nullptr) return fmt::format("@{}", seconds);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", civil.tm_year + 1900, civil.tm_mon + 1,
+  if (__builtin_add_overflow(seconds, std::int64_t{60} * zone_minutes, &shifted) ||
+      ::gmtime_r(&shifted, &civil) == nullptr) {
+    return fmt::format("@{}", seconds);
+  }
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", std::int64_t{civil.tm_year} + 1900, civil.tm_mon + 1,
                      civil.tm_mday, civil.tm_hour, civil.tm_min, civil.tm_sec);
 }
 
@@ -108,6 +111,16 @@ std::size_t character_bytes(std::string_view text) {
   return overlong || beyond ? 0 : bytes;
 }
 
+// Marks that change the order in which a terminal shows what follows: U+200E, U+200F, U+2028 to U+202E, U+2066 to
+// U+2069. With them a name can be made to look like another one.
+bool reorders(std::string_view character) {
+  if (character.size() != 3 || character[0] != '\xe2') return false;
+  const auto second = static_cast<unsigned char>(character[1]);
+  const auto third = static_cast<unsigned char>(character[2]);
+  if (second == 0x80) return third == 0x8e || third == 0x8f || (third >= 0xa8 && third <= 0xae);
+  return second == 0x81 && third >= 0xa6 && third <= 0xa9;
+}
+
 bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
@@ -140,7 +153,7 @@ std::string printable(std::string_view name) {
     const bool control = first < 0x20 || first == 0x7f ||
                          (bytes == 2 && first == 0xc2 && static_cast<unsigned char>(name[1]) < 0xa0);
     const std::size_t taken = std::max<std::size_t>(bytes, 1);
-    if (bytes == 0 || control) {
+    if (bytes == 0 || control || reorders(name.substr(0, taken))) {
       for (std::size_t i = 0; i < taken; ++i)
         out += fmt::format("\\x{:02x}", static_cast<unsigned char>(name[i]));
     } else {

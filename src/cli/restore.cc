@@ -1,5 +1,6 @@
 #include "flow/restore.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 
 #include "cli/commands.h"
@@ -134,6 +135,19 @@ std::string summary_text(const flow::RestoreReport& report, std::uint64_t second
   return out;
 }
 
+// What comes from the repository is not to be trusted with more than the target. Reading snapshots writes to
+// the cache at most.
+void confine(Context& context, const sink::DirectorySink& sink, Progress& progress) {
+  const std::string cache = cache_directory(context.global, context.environment);
+  const Fd open_cache(cache.empty() ? -1 : ::open(cache.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  std::vector<int> also;
+  if (open_cache.valid()) also.push_back(open_cache.get());
+  const auto confined = sink.confine(also);
+  if (confined.ok()) return;
+  const bool expected = confined.error().kind() == Errc::unsupported;
+  if (!expected || context.global.verbose > 0) progress.note(confined.error().text());
+}
+
 }  // namespace
 
 Result<int> run(Context& context, const RestoreOptions& options) {
@@ -160,6 +174,7 @@ Result<int> run(Context& context, const RestoreOptions& options) {
     progress.problem(warning.path, "restore of " + warning.what, warning.error);
   };
   const auto sink = TRY(sink::DirectorySink::make(options.target, target));
+  if (!options.dry_run) confine(context, *sink, progress);
   flow::RestoreReport report;
   for (const model::Root& root : picked.snapshot->commit.roots) {
     const flow::RestoreReport one = TRY(

@@ -123,6 +123,7 @@ Result<void> TreeCheck::walk(const repo::Snapshot& snapshot, const model::Refere
   uncovered_ = 0;
   for (const model::Root& root : snapshot.commit.roots) {
     repo::TreeReader tree(chunks_, root);
+    tree.strict = true;
     Address at = root.address;  // being read
     tree.wanted = [&](const Address& address) {
       close_leaf();

@@ -122,6 +122,7 @@ void ChunkCopier::remember_members(const model::Address& address) {
     Decoder in(Bytes(plain_).subspan(row, kMemberBytes));
     const auto id = in.array<16>();
     const std::uint32_t length = in.u32();
+    if (length > *table - at) return;  // the table lies
     known_->remember(id, {address, at, length});
     at += length;
   }

@@ -10,11 +10,14 @@ namespace {
 
 using Addresses = std::set<model::Address>;
 
-// All nodes and leaves below one, from the inner nodes alone; what is in `known` already is not gone into.
+// All nodes and leaves below one, from the inner nodes alone; what is in `known` already is not gone into,
+// nor what was seen before: a hostile tree may refer to one node from everywhere.
 Result<void> collect(repo::ChunkReader& chunks, const model::Address& address, std::uint8_t level,
                      const Addresses* known, Addresses& out, std::stop_token stop) {
-  out.insert(address);
-  if (level == 0 || (known != nullptr && known->contains(address))) return {};
+  if (stop.stop_requested()) return Error(Errc::stopped, "stopped while comparing");
+  if (level > model::kTreeLevelsMax) return Error(Errc::damaged, "a tree has too many levels");
+  const bool is_new = out.insert(address).second;
+  if (!is_new || level == 0 || (known != nullptr && known->contains(address))) return {};
   const Bytes bytes = TRY(chunks.read(address, stop));
   const std::vector<model::Child> children = TRY(model::decode_node(bytes, level));
   for (const model::Child& child : children) {

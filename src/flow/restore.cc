@@ -287,6 +287,7 @@ Result<void> Restorer::take_regular(model::Entry entry, sink::Action action) {
   if (entry.link_group != 0) {
     const auto [first, is_first] = groups_.try_emplace(entry.link_group, entry.path);
     if (!is_first) {
+      entry.content.clear();  // there may be many names of a file of many pieces
       links_.emplace_back(std::move(entry), first->second);
       return {};
     }

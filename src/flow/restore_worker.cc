@@ -67,6 +67,7 @@ Result<void> RestoreWorker::restore_file(const RestoreTask::File& file, std::sto
   if (file.action != sink::Action::metadata) {
     std::uint64_t at = 0;
     for (const model::Extent& extent : file.entry.content) {
+      if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
       TRY(write(*writer, extent, at, stop));
       at += extent.length;
     }

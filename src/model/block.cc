@@ -210,6 +210,8 @@ class TextLimit {
   std::uint64_t left_ = kLeafTextBytesMax;
 };
 
+bool has_nul(std::string_view text) { return text.find('\0') != text.npos; }
+
 // What the tables of a block say, decoded.
 struct Decoded {
   std::vector<Extent> chunks;  // chunk and id filled
@@ -233,6 +235,7 @@ Attributes decode_attributes(Decoder& in, TextLimit& limit) {
   for (Xattr& x : a.xattrs) {
     x.name = in.string();
     x.value = in.string();
+    if (has_nul(x.name)) in.fail();  // another name to whom it is given as a C string
   }
   return a;
 }
@@ -315,10 +318,17 @@ void decode_sparse(Decoder& in, std::vector<Entry>& entries, Put put) {
   }
 }
 
-void decode_content(Decoder& in, Entry& entry, const Decoded& tables, Cursor& cursor, Extent& last) {
+void decode_content(Decoder& in, Entry& entry, const Decoded& tables, Cursor& cursor, Extent& last,
+                    std::uint64_t& extents_left) {
   entry.content.clear();
   if (entry.attributes.type != FileType::regular || entry.size_bytes == 0) return;
   const std::uint64_t code = in.varint();
+  const std::uint64_t extents = std::max<std::uint64_t>(code, 2) - 1;
+  if (extents > extents_left) {
+    in.fail();
+    return;
+  }
+  extents_left -= extents;
   if (code == 0) {
     if (!cursor.valid) in.fail();
     Extent extent = last;
@@ -383,6 +393,7 @@ Result<void> decode_block(Bytes block, std::vector<Entry>& entries) {
   decode_sparse(in, entries, [&](Entry& e) { e.changed_while_read = (in.u8() & 1) != 0; });
   for (Entry& entry : entries) {
     if (entry.attributes.type == FileType::symlink) entry.target = in.string();
+    if (has_nul(entry.target)) in.fail();  // no link can lead there
     if (!limit.take(in, entry.target.size())) break;
   }
   for (Entry& entry : entries) {
@@ -390,8 +401,9 @@ Result<void> decode_block(Bytes block, std::vector<Entry>& entries) {
   }
   Cursor cursor;
   Extent last;
+  std::uint64_t extents_left = kLeafExtentsMax;
   for (std::size_t i = 0; i < entries.size() && in.ok(); ++i) {
-    decode_content(in, entries[i], tables, cursor, last);
+    decode_content(in, entries[i], tables, cursor, last, extents_left);
   }
   return in.finish("a tree leaf");
 }

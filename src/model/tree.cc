@@ -13,7 +13,8 @@ std::uint64_t text_bytes(const Entry& entry) {
 }
 
 bool fits_leaf(const Entry& entry) {
-  return entry.path.size() <= kPathBytesMax && text_bytes(entry) <= kLeafTextBytesMax;
+  return entry.path.size() <= kPathBytesMax && text_bytes(entry) <= kLeafTextBytesMax &&
+         entry.content.size() <= kLeafExtentsMax;
 }
 
 Buffer encode_leaf(const std::vector<Entry>& entries) {
@@ -132,6 +133,7 @@ Result<std::vector<Child>> decode_node(Bytes bytes, std::uint8_t level) {
   if (count > kNodeChildrenMax) in.fail();
   std::vector<Child> children(in.ok() ? count : 0);
   std::string_view before;
+  std::uint64_t text = 0;
   for (Child& child : children) {
     const std::uint64_t shared = in.varint();
     const std::string_view rest = in.string();
@@ -143,7 +145,7 @@ Result<std::vector<Child>> decode_node(Bytes bytes, std::uint8_t level) {
     child.files = in.varint();
     child.bytes = in.varint();
     if (!in.ok() || shared > before.size() || shared + rest.size() > kPathBytesMax ||
-        transaction >= transactions.size()) {
+        transaction >= transactions.size() || (text += shared + rest.size()) > kNodeTextBytesMax) {
       in.fail();
       break;
     }

@@ -18,6 +18,11 @@ inline constexpr std::size_t kPathBytesMax = 65'535;
 inline constexpr std::uint64_t kLeafTextBytesMax = 16 * kMiB;
 // An xattr counts for this besides its name and value: as much as it takes in memory.
 inline constexpr std::uint64_t kXattrTextBytes = 64;
+// Of all files of a leaf together: a file of 4 TiB in pieces of 1 MiB.
+inline constexpr std::uint64_t kLeafExtentsMax = 4 * 1024 * 1024;
+// What the first paths of a node's children may come to, and how many levels of nodes a tree may have.
+inline constexpr std::uint64_t kNodeTextBytesMax = 4 * kMiB;
+inline constexpr std::uint8_t kTreeLevelsMax = 16;
 // What an entry counts for.
 std::uint64_t text_bytes(const Attributes& attributes);
 std::uint64_t text_bytes(const Entry& entry);

@@ -194,7 +194,8 @@ Result<std::vector<DirectoryEntry>> decode_directory(Bytes bytes, std::uint64_t 
     e.type = static_cast<model::ChunkType>(type);
     const bool sane = codec <= 1 && type >= 1 && type <= 4 && e.stored_bytes > 0 &&
                       std::uint64_t{e.offset} + e.stored_bytes <= stream_bytes &&
-                      e.plain_bytes <= kChunkPlainBytesMax && (codec == 1 || e.stored_bytes == e.plain_bytes);
+                      e.plain_bytes <= kChunkPlainBytesMax && e.stored_bytes <= e.plain_bytes &&
+                      (codec == 1 || e.stored_bytes == e.plain_bytes);
     if (!sane) in.fail();
   }
   TRY(in.finish("a pack's directory", true));

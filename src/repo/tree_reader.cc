@@ -12,6 +12,8 @@ void TreeReader::seek(std::string path) {
   levels_.clear();
   entries_.clear();
   at_ = 0;
+  last_path_.clear();
+  last_other_.clear();
 }
 
 Result<const model::Entry*> TreeReader::next(std::stop_token stop) {
@@ -28,37 +30,61 @@ Result<bool> TreeReader::next_leaf(std::stop_token stop) {
   at_ = 0;
   if (!started_) {
     started_ = true;
-    TRY(descend(root_.address, root_.id, root_.level, stop));
+    if (root_.level > model::kTreeLevelsMax) return Error(Errc::damaged, "a tree has too many levels");
+    TRY(descend({.first_path = "",
+                 .address = root_.address,
+                 .id = root_.id,
+                 .entries = root_.entries,
+                 .files = root_.files,
+                 .bytes = root_.bytes},
+                true, root_.level, stop));
     return true;
   }
   while (!levels_.empty() && levels_.back().at >= levels_.back().children.size()) levels_.pop_back();
   if (levels_.empty()) return false;
   const model::Child child = levels_.back().children[levels_.back().at++];
   const auto level = static_cast<std::uint8_t>(root_.level - levels_.size());
-  TRY(descend(child.address, child.id, level, stop));
+  TRY(descend(child, false, level, stop));
   return true;
 }
 
 Result<Buffer> TreeReader::read_node(const model::Address& address, const model::ShortId& id,
-                                     std::stop_token stop) {
+                                     model::ChunkType type, std::stop_token stop) {
   if (on_node) on_node(address);
   const DirectoryEntry found = TRY(chunks_.describe(address, stop));
   if (model::short_id(found.id) != id)
     return Error(Errc::damaged, "a tree refers to a node that is another one");
+  if (found.type != type) return Error(Errc::damaged, "a tree refers to a chunk of another type");
   const Bytes bytes = TRY(chunks_.read(address, stop));
   return Buffer(bytes.begin(), bytes.end());
 }
 
+// Of the children of one node no two begin alike, so that a node can be in one place of a tree only.
+Result<void> TreeReader::compare(const model::Child& claim, bool is_root, std::string_view first_path,
+                                 const model::Child& sums) const {
+  if (!is_root && claim.first_path != first_path) {
+    return Error(Errc::damaged, "a tree's node does not begin where the node above says");
+  }
+  const bool same =
+      claim.entries == sums.entries && claim.files == sums.files && claim.bytes == sums.bytes;
+  if (strict && !same) return Error(Errc::damaged, "a tree's node has not what the node above says");
+  return {};
+}
+
 // Goes down from a node to the first wanted leaf below it.
-Result<void> TreeReader::descend(const model::Address& address, const model::ShortId& id, std::uint8_t level,
-                                 std::stop_token stop) {
-  model::Address at = address;
-  model::ShortId expected = id;
-  for (; level > 0; --level) {
-    if (wanted && !wanted(at)) return {};
-    const Buffer bytes = TRY(read_node(at, expected, stop));
+Result<void> TreeReader::descend(model::Child claim, bool is_root, std::uint8_t level, std::stop_token stop) {
+  for (; level > 0; --level, is_root = false) {
+    if (wanted && !wanted(claim.address)) return {};
+    const Buffer bytes = TRY(read_node(claim.address, claim.id, model::ChunkType::node, stop));
     Level here;
     here.children = TRY(model::decode_node(bytes, level));
+    model::Child sums;
+    for (const model::Child& child : here.children) {
+      sums.entries += child.entries;
+      sums.files += child.files;
+      sums.bytes += child.bytes;
+    }
+    TRY(compare(claim, is_root, here.children.front().first_path, sums));
     if (!from_.empty()) {
       // The last child that begins at or before `from_` may hold it.
       while (here.at + 1 < here.children.size() &&
@@ -66,14 +92,40 @@ Result<void> TreeReader::descend(const model::Address& address, const model::Sho
         ++here.at;
       }
     }
-    const model::Child& child = here.children[here.at++];
-    at = child.address;
-    expected = child.id;
+    claim = here.children[here.at++];
     levels_.push_back(std::move(here));
   }
-  if (wanted && !wanted(at)) return {};
-  const Buffer leaf = TRY(read_node(at, expected, stop));
-  return read_leaf(leaf, stop);
+  if (wanted && !wanted(claim.address)) return {};
+  const Buffer leaf = TRY(read_node(claim.address, claim.id, model::ChunkType::leaf, stop));
+  auto read = read_leaf(leaf, stop);
+  if (read.ok()) {
+    model::Child sums;
+    sums.entries = entries_.size();
+    for (const model::Entry& entry : entries_) {
+      sums.files += entry.attributes.type == model::FileType::regular ? 1 : 0;
+      sums.bytes += entry.size_bytes;
+    }
+    read = compare(claim, is_root, entries_.empty() ? "" : std::string_view(entries_.front().path), sums);
+  }
+  if (read.ok()) read = check_order();
+  if (!read.ok()) entries_.clear();  // nothing of it is to be believed
+  return read;
+}
+
+// Within a leaf the decoder has seen to the order.
+Result<void> TreeReader::check_order() {
+  if (entries_.empty()) return {};
+  if (!last_path_.empty() && compare_paths(last_path_, entries_.front().path) >= 0) {
+    return Error(Errc::damaged, "a tree's entries are out of order");
+  }
+  for (const model::Entry& entry : entries_) {
+    const bool below = !last_other_.empty() && entry.path.size() > last_other_.size() && entry.path[last_other_.size()] == '/' &&
+                       entry.path.starts_with(last_other_);
+    if (below) return Error(Errc::damaged, "a tree has entries below " + last_other_ + ", which is no directory");
+    if (entry.attributes.type != model::FileType::directory) last_other_.assign(entry.path);
+  }
+  last_path_.assign(entries_.back().path);
+  return {};
 }
 
 Result<void> TreeReader::read_leaf(Bytes bytes, std::stop_token stop) {
@@ -82,10 +134,14 @@ Result<void> TreeReader::read_leaf(Bytes bytes, std::stop_token stop) {
   std::vector<model::Entry> changed;
   TRY(model::decode_block(leaf.block, changed));
   if (base_.empty() || base_address_ != leaf.delta.base) {
-    const Buffer base_bytes = TRY(read_node(leaf.delta.base, leaf.delta.base_id, stop));
+    base_.clear();
+    const Buffer base_bytes =
+        TRY(read_node(leaf.delta.base, leaf.delta.base_id, model::ChunkType::leaf, stop));
     const model::Leaf base = TRY(model::decode_leaf(base_bytes));
     if (base.is_delta) return Error(Errc::damaged, "a tree leaf is based on one that is not full");
-    TRY(model::decode_block(base.block, base_));
+    auto decoded = model::decode_block(base.block, base_);
+    if (!decoded.ok()) base_.clear();
+    TRY(std::move(decoded));
     base_address_ = leaf.delta.base;
   } else if (on_node) {
     on_node(leaf.delta.base);

@@ -1,4 +1,7 @@
-// TreeReader: the entries of one tree, in order, leaf by leaf; memory is O(leaf). One thread at a time.
+// TreeReader: the entries of one tree, in order, leaf by leaf; memory is O(leaf). Whoever wrote the tree may lie:
+// what is out of order, lies below something that is no directory, or begins elsewhere than the node above says is
+// Errc::damaged. So no node is read twice however they refer to each other, and reading ends. One thread at a
+// time.
 #pragma once
 
 #include "model/tree.h"
@@ -19,6 +22,8 @@ class TreeReader {
   // Addresses of all nodes and leaves (and bases of deltas) that were read, for those who count references:
   // called once for each read, as it happens.
   std::function<void(const model::Address&)> on_node;
+  // Also compare how many entries, files and bytes every node says lie below it with what does.
+  bool strict = false;
   // Asked before a node or leaf is read; false skips all below it.
   std::function<bool(const model::Address&)> wanted;
 
@@ -28,11 +33,15 @@ class TreeReader {
     std::size_t at = 0;
   };
   Result<bool> next_leaf(std::stop_token stop);
-  Result<void> descend(const model::Address& address, const model::ShortId& id, std::uint8_t level,
-                       std::stop_token stop);
+  // `claim` is what the node above says of the one at its address; of the root, nothing says a first path.
+  Result<void> descend(model::Child claim, bool is_root, std::uint8_t level, std::stop_token stop);
   Result<void> read_leaf(Bytes bytes, std::stop_token stop);
-  // Errc::damaged where the chunk there is not the one of that id.
-  Result<Buffer> read_node(const model::Address& address, const model::ShortId& id, std::stop_token stop);
+  Result<void> compare(const model::Child& claim, bool is_root, std::string_view first_path,
+                       const model::Child& sums) const;
+  Result<void> check_order();
+  // Errc::damaged where the chunk there is not the one of that id, or no part of a tree.
+  Result<Buffer> read_node(const model::Address& address, const model::ShortId& id, model::ChunkType type,
+                           std::stop_token stop);
 
   ChunkReader& chunks_;
   model::Root root_;
@@ -43,6 +52,8 @@ class TreeReader {
   std::vector<model::Entry> base_;
   model::Address base_address_;
   std::size_t at_ = 0;
+  std::string last_path_;           // of all read so far
+  std::string last_other_;          // the last of something that is no directory
 };
 
 // The entry of exactly that path; null where there is none.

@@ -186,6 +186,9 @@ Result<void> TreeWriter::add_child(std::size_t level, model::Child child, std::s
   if (levels_.size() <= level) levels_.resize(level + 1);
   const bool full = ends(static_cast<std::uint8_t>(level + 1), child.first_path, kNodeModulus) ||
                     levels_[level].size() + 1 >= model::kNodeChildrenMax;
+  std::uint64_t text = child.first_path.size();
+  for (const model::Child& other : levels_[level]) text += other.first_path.size();
+  if (text > model::kNodeTextBytesMax) TRY(close_node(level, stop));
   levels_[level].push_back(std::move(child));
   return full ? close_node(level, stop) : Result<void>();
 }

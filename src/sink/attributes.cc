@@ -30,12 +30,9 @@ mode_t current_umask() {
   return mask;
 }
 
-// Paths of objects that have no descriptor: the directory's magic link, so that no part but the last is
-// looked up.
-std::string place_of(const Object& object) {
-  return object.fd >= 0 ? fmt::format("/proc/self/fd/{}", object.fd)
-                        : fmt::format("/proc/self/fd/{}/{}", object.directory, object.name);
-}
+// The magic link of a descriptor leads to the object itself, also where that is a symbolic link, which is not
+// followed then.
+std::string place_of(const Object& object) { return fmt::format("/proc/self/fd/{}", object.fd); }
 
 template <typename Record, typename Id, typename Ask>
 std::optional<Id> number_by_name(Ask ask, Id Record::*id) {
@@ -115,9 +112,7 @@ void Attributes::set(const Object& object, const model::Entry& entry, int made_w
 
 void Attributes::put_back(const Object& object, const model::Entry& was) {
   struct stat st;
-  const int failed = object.fd >= 0 ? ::fstat(object.fd, &st)
-                                    : ::fstatat(object.directory, object.name, &st, AT_SYMLINK_NOFOLLOW);
-  if (failed != 0) return warn(was, "mode", errno);
+  if (::fstat(object.fd, &st) != 0) return warn(was, "mode", errno);
   // Nothing of an object that wasn't touched, not even its ctime.
   if ((st.st_mode & 07777) != was.attributes.mode) set_mode(object, was, was.attributes.mode);
   if (model::Time{st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)} != was.mtime) {
@@ -127,8 +122,8 @@ void Attributes::put_back(const Object& object, const model::Entry& was) {
 
 bool Attributes::set_owner(const Object& object, const model::Entry& entry, Owner owner) {
   const auto change = [&](uid_t uid, gid_t gid) {
-    return object.fd >= 0 ? ::fchown(object.fd, uid, gid)
-                          : ::fchownat(object.directory, object.name, uid, gid, AT_SYMLINK_NOFOLLOW);
+    return object.is_path ? ::fchownat(object.fd, "", uid, gid, AT_EMPTY_PATH)
+                          : ::fchown(object.fd, uid, gid);
   };
   if (change(owner.uid, owner.gid) == 0) return true;
   const int failure = errno;
@@ -139,26 +134,17 @@ bool Attributes::set_owner(const Object& object, const model::Entry& entry, Owne
 }
 
 void Attributes::set_mode(const Object& object, const model::Entry& entry, mode_t mode) {
-  if (object.fd >= 0) {
-    if (::fchmod(object.fd, mode) != 0) warn(entry, "mode", errno);
-    return;
-  }
-  // fchmodat() would follow a symlink put in its place.
-  const Fd fd(::openat(object.directory, object.name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  const std::string place = fmt::format("/proc/self/fd/{}", fd.get());
-  struct stat st;
-  if (!fd.valid() || ::fstat(fd.get(), &st) != 0 || S_ISLNK(st.st_mode) ||
-      ::chmod(place.c_str(), mode) != 0) {
-    warn(entry, "mode", errno);
-  }
+  const int result =
+      object.is_path ? ::chmod(place_of(object).c_str(), mode) : ::fchmod(object.fd, mode);
+  if (result != 0) warn(entry, "mode", errno);
 }
 
 namespace {
 
-// The names of the xattrs of what `fd` or else `place` is, as llistxattr gives them; "" where there are none.
+// The names of the xattrs, as listxattr gives them; "" where there are none.
 std::string xattr_names(const Object& object, const std::string& place) {
   const auto list = [&](char* out, std::size_t size) {
-    return object.fd >= 0 ? ::flistxattr(object.fd, out, size) : ::llistxattr(place.c_str(), out, size);
+    return object.is_path ? ::listxattr(place.c_str(), out, size) : ::flistxattr(object.fd, out, size);
   };
   const ssize_t size = list(nullptr, 0);
   if (size <= 0) return {};
@@ -185,16 +171,16 @@ void Attributes::set_xattrs(const Object& object, const model::Entry& entry, boo
       // Labels of a security module are the system's to give and can't be taken away.
       if (has(wanted, name) || std::string_view(name) == "security.selinux") continue;
       const int result =
-          object.fd >= 0 ? ::fremovexattr(object.fd, name) : ::lremovexattr(place.c_str(), name);
+          object.is_path ? ::removexattr(place.c_str(), name) : ::fremovexattr(object.fd, name);
       if (result != 0 && errno != ENODATA) warn(entry, fmt::format("xattr {}", name), errno);
     }
   }
   for (const model::Xattr& xattr : wanted) {
     if (xattr.name.starts_with(kAclPrefix) != acls) continue;
     const int result =
-        object.fd >= 0
-            ? ::fsetxattr(object.fd, xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0)
-            : ::lsetxattr(place.c_str(), xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0);
+        object.is_path
+            ? ::setxattr(place.c_str(), xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0)
+            : ::fsetxattr(object.fd, xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0);
     if (result != 0) warn(entry, "xattr " + xattr.name, errno);
   }
 }
@@ -202,8 +188,9 @@ void Attributes::set_xattrs(const Object& object, const model::Entry& entry, boo
 void Attributes::set_times(const Object& object, const model::Entry& entry) {
   const timespec times[2] = {{0, UTIME_OMIT},
                              {entry.mtime.seconds, static_cast<long>(entry.mtime.nanoseconds)}};
-  const int result = object.fd >= 0 ? ::futimens(object.fd, times)
-                                    : ::utimensat(object.directory, object.name, times, AT_SYMLINK_NOFOLLOW);
+  // An empty path would do, but only since Linux 5.8.
+  const int result = object.is_path ? ::utimensat(AT_FDCWD, place_of(object).c_str(), times, 0)
+                                    : ::futimens(object.fd, times);
   if (result != 0) warn(entry, "times", errno);
 }
 

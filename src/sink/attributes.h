@@ -14,12 +14,12 @@
 
 namespace holdfast::sink {
 
-// An object to set attributes of: `name` in the directory open at `directory`; and where it is open itself
-// (not with O_PATH), its descriptor.
+// An object to set attributes of, by a descriptor of its own: no name is looked up again, since another
+// object could have taken it. What can't be opened (links, fifos, devices, what its mode forbids) is open with
+// O_PATH.
 struct Object {
-  int directory = -1;
-  const char* name = "";
   int fd = -1;
+  bool is_path = false;
 };
 
 class Attributes {
@@ -36,6 +36,8 @@ class Attributes {
   // The mode to create a file with so that as little as possible is left to set: never more open than it will
   // be.
   mode_t creation_mode(const model::Entry& entry) const;
+  // Who the object will belong to, if that can be set.
+  uid_t uid_of(const model::Entry& entry) { return owner_of(entry.attributes).uid; }
   // From now on nothing is assumed of new objects, since they inherit group or ACL from a directory.
   void be_careful() { careful_ = true; }
 

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/confine.h"
+#include "base/open_beneath.h"
 #include "sink/remove.h"
 
 namespace holdfast::sink {
@@ -37,6 +39,27 @@ mode_t kind_bits(model::FileType type) {
   return 0;
 }
 
+// Leads to the object of a descriptor, also one that is open with O_PATH.
+std::string magic_link(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
+
+// What makes a program run with more rights than who starts it has.
+bool gives_rights(const model::Entry& entry) {
+  const auto& xattrs = entry.attributes.xattrs;
+  return entry.attributes.type == model::FileType::regular &&
+         ((entry.attributes.mode & (S_ISUID | S_ISGID)) != 0 ||
+          std::any_of(xattrs.begin(), xattrs.end(),
+                      [](const model::Xattr& x) { return x.name == "security.capability"; }));
+}
+
+// Opens a directory to set its attributes.
+Result<Fd> open_directory(int directory, const char* name, const std::string& path, bool& is_path) {
+  Fd fd = open_beneath(directory, name, kOpenDirectory);
+  is_path = !fd.valid() && errno == EACCES;
+  if (is_path) fd = open_beneath(directory, name, kOpenDirectory | O_PATH);
+  if (!fd.valid()) return errno_error(errno, "open directory " + path);
+  return fd;
+}
+
 Result<bool> is_empty(int directory) {
   Fd copy(::openat(directory, ".", kOpenDirectory));
   if (!copy.valid()) return errno_error(errno, "open the target");
@@ -47,7 +70,14 @@ Result<bool> is_empty(int directory) {
 }  // namespace
 
 DirectorySink::DirectorySink(SharedFd top, DirectoryOptions options)
-    : options_(std::move(options)), beneath_(std::move(top)), attributes_(options_) {}
+    : options_(std::move(options)), top_(std::move(top)), beneath_(top_), attributes_(options_) {}
+
+Result<void> DirectorySink::confine(std::span<const int> also) const {
+  HF_ASSERT(top_ != nullptr);
+  std::vector<int> writable(also.begin(), also.end());
+  writable.push_back(top_->get());
+  return confine_writing(writable);
+}
 
 Result<std::unique_ptr<DirectorySink>> DirectorySink::make(const std::string& target,
                                                            DirectoryOptions options) {
@@ -80,7 +110,7 @@ Result<model::Entry> DirectorySink::examine_existing(int fd, const std::string& 
   if ((st.st_mode & S_ISGID) != 0 || has_default_acl) attributes_.be_careful();
   // One of our own that we can't write to (finish_directory and put_back set its mode anew).
   if (!is_target && st.st_uid == ::geteuid() && (st.st_mode & S_IRWXU) != S_IRWXU) {
-    static_cast<void>(::fchmod(fd, (st.st_mode & 07777) | S_IRWXU));
+    static_cast<void>(::chmod(magic_link(fd).c_str(), (st.st_mode & 07777) | S_IRWXU));
   }
   return was;
 }
@@ -117,9 +147,8 @@ Result<Action> DirectorySink::decide(const model::Entry& entry) {
   if (options_.overwrite == Overwrite::never) return Action::skip;
   if (options_.overwrite == Overwrite::if_newer && entry.mtime <= mtime) return Action::skip;
   if (!same_kind) return Action::create;
+  if (!may_keep(st, entry)) return Action::create;
   if (type == model::FileType::regular) {
-    if (st.st_nlink > 1)
-      return Action::create;  // in-place writing would change the file's other names as well
     const bool same = static_cast<std::uint64_t>(st.st_size) == entry.size_bytes && mtime == entry.mtime;
     return options_.overwrite == Overwrite::if_changed && same ? Action::metadata : Action::update;
   }
@@ -131,6 +160,14 @@ Result<Action> DirectorySink::decide(const model::Entry& entry) {
   }
   const bool is_device = type == model::FileType::char_device || type == model::FileType::block_device;
   return is_device && st.st_rdev != entry.device ? Action::create : Action::metadata;
+}
+
+// Whether an object that is there may become what the entry says. Else it is replaced: an object with other
+// names would change under these too; one of somebody else's, who may hold it open, must not come to hold
+// what isn't his; and one that he may hold open for writing must never be a program with rights of its own.
+bool DirectorySink::may_keep(const struct stat& st, const model::Entry& entry) {
+  if (st.st_nlink > 1 || gives_rights(entry)) return false;
+  return ::geteuid() != 0 || st.st_uid == 0 || st.st_uid == attributes_.uid_of(entry);
 }
 
 Result<void> DirectorySink::clear(const Place& place, std::string_view path) {
@@ -151,9 +188,10 @@ Result<std::optional<model::Entry>> DirectorySink::make_directory(const model::E
   const Place at = TRY(place(entry.path));
   if (::mkdirat(at.directory->get(), at.name.c_str(), 0700) == 0) return Was();
   if (errno != EEXIST) return errno_error(errno, "make directory " + entry.path);
-  Fd there(::openat(at.directory->get(), at.name.c_str(), kOpenDirectory));
+  fresh_ = false;  // somebody else is at work in the target
+  Fd there = open_beneath(at.directory->get(), at.name.c_str(), kOpenDirectory);
   const bool unreadable = !there.valid() && errno == EACCES;  // perhaps it can be searched
-  if (unreadable) there = Fd(::openat(at.directory->get(), at.name.c_str(), kOpenDirectory | O_PATH));
+  if (unreadable) there = open_beneath(at.directory->get(), at.name.c_str(), kOpenDirectory | O_PATH);
   if (there.valid()) {
     model::Entry was = TRY(examine_existing(there.get(), entry.path, false));
     return options_.overwrite == Overwrite::never ? Was(std::move(was)) : Was();
@@ -171,35 +209,40 @@ Result<std::optional<model::Entry>> DirectorySink::make_directory(const model::E
 
 Result<void> DirectorySink::finish_directory(const model::Entry& entry) {
   const Place at = TRY(place(entry.path));
-  const Fd fd(::openat(at.directory->get(), at.name.c_str(), kOpenDirectory));
-  if (!fd.valid() && errno != EACCES) return errno_error(errno, "open directory " + entry.path);
-  // Whether it was made by us isn't remembered: a directory's attributes are set whole.
-  attributes_.set({at.directory->get(), at.name.c_str(), fd.get()}, entry, fresh_ ? 0700 : -1);
+  bool is_path = false;
+  const Fd fd = TRY(open_directory(at.directory->get(), at.name.c_str(), entry.path, is_path));
+  struct stat st;
+  if (::fstat(fd.get(), &st) != 0) return errno_error(errno, "stat " + entry.path);
+  // Whether it was made by us isn't remembered: a directory's attributes are set whole, unless it looks as we
+  // make them in a fresh target.
+  const bool as_made =
+      fresh_ && st.st_uid == ::geteuid() && st.st_gid == ::getegid() && (st.st_mode & 07777) == 0700;
+  attributes_.set({fd.get(), is_path}, entry, as_made ? 0700 : -1);
   return {};
 }
 
 Result<void> DirectorySink::put_back(const model::Entry& was) {
   const Place at = TRY(place(was.path));
-  const Fd fd(::openat(at.directory->get(), at.name.c_str(), kOpenDirectory));
-  if (!fd.valid() && errno != EACCES) return errno_error(errno, "open directory " + was.path);
-  attributes_.put_back({at.directory->get(), at.name.c_str(), fd.get()}, was);
+  bool is_path = false;
+  const Fd fd = TRY(open_directory(at.directory->get(), at.name.c_str(), was.path, is_path));
+  attributes_.put_back({fd.get(), is_path}, was);
   return {};
 }
 
 namespace {
 
-constexpr int kOpenFile = O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+constexpr int kOpenFile = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
 // Opens the regular file that is there; one of our own also where its mode forbids that (finish() sets it
 // anew).
 Fd open_existing(int directory, const char* name, int access) {
-  Fd fd(::openat(directory, name, kOpenFile | access));
+  Fd fd = open_beneath(directory, name, kOpenFile | access);
   if (fd.valid() || errno != EACCES) return fd;
-  const Fd handle(::openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  const Fd handle = open_beneath(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   struct stat st;
-  if (handle.valid() && ::fstat(handle.get(), &st) == 0 && S_ISREG(st.st_mode) &&
-      ::chmod(fmt::format("/proc/self/fd/{}", handle.get()).c_str(), 0600) == 0) {
-    return Fd(::openat(directory, name, kOpenFile | access));
+  if (handle.valid() && ::fstat(handle.get(), &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+      ::chmod(magic_link(handle.get()).c_str(), 0600) == 0) {
+    return open_beneath(directory, name, kOpenFile | access);
   }
   errno = EACCES;
   return fd;
@@ -207,30 +250,36 @@ Fd open_existing(int directory, const char* name, int access) {
 
 }  // namespace
 
+// Opens the file that is there, as decide() saw it; not valid where it can only be replaced.
+Result<void> DirectorySink::open_there(FileWriter& writer, const Place& at, const model::Entry& entry) {
+  Fd fd = open_existing(at.directory->get(), at.name.c_str(), writer.keep_content_ ? O_RDONLY : O_RDWR);
+  // A program that is running can't be written to, but replaced.
+  if (!fd.valid() && errno == ETXTBSY) return {};
+  struct stat st;
+  if (!fd.valid() || ::fstat(fd.get(), &st) != 0) return errno_error(errno, "open " + entry.path);
+  if (S_ISREG(st.st_mode) && may_keep(st, entry)) {
+    writer.fd_ = std::move(fd);
+    writer.old_size_ = static_cast<std::uint64_t>(st.st_size);
+    return {};
+  }
+  if (!writer.keep_content_) return {};
+  return Error(Errc::exists, entry.path + ": something else has taken its place meanwhile");
+}
+
 Result<std::unique_ptr<FileWriter>> DirectorySink::open_file(const model::Entry& entry, Action action) {
   if (action == Action::skip) return std::unique_ptr<FileWriter>();
   const Place at = TRY(place(entry.path));
-  const int directory = at.directory->get();
   std::unique_ptr<FileWriter> writer(new FileWriter(beneath_, attributes_, entry.path, Fd()));
   writer->sparse_ = options_.sparse;
-  if (action != Action::create) {
-    writer->keep_content_ = action == Action::metadata;
-    writer->fd_ = open_existing(directory, at.name.c_str(), writer->keep_content_ ? O_RDONLY : O_RDWR);
-    // A program that is running can't be written to, but replaced.
-    if (!writer->fd_.valid() && errno == ETXTBSY) action = Action::create;
-  }
-  if (action == Action::create) {
-    TRY(clear(at, entry.path));
-    const mode_t mode = attributes_.creation_mode(entry);
-    writer->fd_ = Fd(::openat(directory, at.name.c_str(), kOpenFile | O_CREAT | O_EXCL | O_WRONLY, mode));
-    writer->made_with_ = static_cast<int>(mode);
-  }
+  writer->keep_content_ = action == Action::metadata;
+  if (action != Action::create) TRY(open_there(*writer, at, entry));
+  if (writer->fd_.valid()) return writer;
+  TRY(clear(at, entry.path));
+  const mode_t mode = attributes_.creation_mode(entry);
+  constexpr int kCreate = kOpenFile | O_CREAT | O_EXCL | O_WRONLY;
+  writer->fd_ = open_beneath(at.directory->get(), at.name.c_str(), kCreate, mode);
   if (!writer->fd_.valid()) return errno_error(errno, "open " + entry.path);
-  if (action == Action::create) return writer;
-  struct stat st;
-  if (::fstat(writer->fd_.get(), &st) != 0) return errno_error(errno, "stat " + entry.path);
-  if (!S_ISREG(st.st_mode)) return Error(Errc::exists, entry.path + ": no longer a regular file");
-  writer->old_size_ = static_cast<std::uint64_t>(st.st_size);
+  writer->made_with_ = static_cast<int>(mode);
   return writer;
 }
 
@@ -244,17 +293,26 @@ Result<void> DirectorySink::make_special(const model::Entry& entry, Action actio
         {entry.path, "socket", Error(Errc::unsupported, entry.path + ": sockets are not restored")});
     return {};
   }
+  const int directory = at.directory->get();
   int made_with = -1;
   if (action != Action::metadata) {
     TRY(clear(at, entry.path));
-    const int directory = at.directory->get();
     const int result = type == model::FileType::symlink
                            ? ::symlinkat(entry.target.c_str(), directory, at.name.c_str())
                            : ::mknodat(directory, at.name.c_str(), kind_bits(type) | 0600, entry.device);
     if (result != 0) return errno_error(errno, "make " + entry.path);
     made_with = 0600;
   }
-  attributes_.set({at.directory->get(), at.name.c_str(), -1}, entry, made_with);
+  // Whoever may write to the directory can have put another object there since.
+  const Fd handle = open_beneath(directory, at.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  struct stat st;
+  if (!handle.valid() || ::fstat(handle.get(), &st) != 0) return errno_error(errno, "open " + entry.path);
+  const bool is_device = type == model::FileType::char_device || type == model::FileType::block_device;
+  if ((st.st_mode & S_IFMT) != kind_bits(type) || (is_device && st.st_rdev != entry.device) ||
+      (made_with < 0 ? !may_keep(st, entry) : st.st_nlink > 1)) {
+    return Error(Errc::exists, entry.path + ": something else has taken its place meanwhile");
+  }
+  attributes_.set({handle.get(), true}, entry, made_with);
   return {};
 }
 
@@ -303,8 +361,10 @@ Result<void> DirectorySink::remove_others(const std::string& directory, const st
 
 Result<Fd> DirectorySink::read_back(std::string_view path) {
   const Place at = TRY(place(path));
-  Fd fd(::openat(at.directory->get(), at.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!fd.valid()) return errno_error(errno, fmt::format("read back {}", path));
+  Fd fd = open_beneath(at.directory->get(), at.name.c_str(), kOpenFile | O_RDONLY);
+  struct stat st;
+  if (!fd.valid() || ::fstat(fd.get(), &st) != 0) return errno_error(errno, fmt::format("read back {}", path));
+  if (!S_ISREG(st.st_mode)) return Error(Errc::exists, fmt::format("{}: no longer a regular file", path));
   return fd;
 }
 

@@ -5,6 +5,8 @@
 // its attributes can't be set is a warning.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -52,26 +54,35 @@ class DirectorySink {
   Result<void> remove_others(const std::string& directory, const std::vector<std::string>& keep,
                              const MayRemove& may_remove);
 
+  // Confines this thread, and those started from now on, to writing below the target and the directories
+  // `also`; see confine_writing().
+  Result<void> confine(std::span<const int> also) const;
+
   // The restored file, open for reading, to be compared with what should be there.
   Result<Fd> read_back(std::string_view path);
 
  private:
   DirectorySink(SharedFd top, DirectoryOptions options);
 
+  bool may_keep(const struct stat& st, const model::Entry& entry);
   // The directory that an entry belongs into, and its name there.
   struct Place {
     SharedFd directory;
     std::string name;
   };
   Result<Place> place(std::string_view path);
+  Result<void> open_there(FileWriter& writer, const Place& at, const model::Entry& entry);
   // Removes what is at `place` so that something else can be made there. A directory must be empty.
   Result<void> clear(const Place& place, std::string_view path);
   Result<model::Entry> examine_existing(int fd, const std::string& path, bool is_target);
 
   const DirectoryOptions options_;
+  const SharedFd top_;  // null: a dry run into what isn't there
   Beneath beneath_;
   Attributes attributes_;
-  bool fresh_ = false;  // the target was empty or not there: nothing can be in the way
+  // The target was empty or not there, and nobody else has made anything in it: nothing can be in the way.
+  std::atomic<bool> fresh_ = false;
+
 };
 
 }  // namespace holdfast::sink

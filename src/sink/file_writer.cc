@@ -26,7 +26,15 @@ bool is_zero(Bytes bytes) {
 FileWriter::~FileWriter() {
   if (!fd_.valid() || made_with_ < 0) return;
   const auto directory = beneath_.directory(parent_of(path_));
-  if (directory.ok()) ::unlinkat(directory.value()->get(), std::string(leaf_of(path_)).c_str(), 0);
+  if (!directory.ok()) return;
+  const std::string name(leaf_of(path_));
+  struct stat ours;
+  struct stat there;
+  const bool same =
+      ::fstat(fd_.get(), &ours) == 0 &&
+      ::fstatat(directory.value()->get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+      ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+  if (same) ::unlinkat(directory.value()->get(), name.c_str(), 0);
 }
 
 Result<void> FileWriter::put(std::uint64_t offset, Bytes bytes) {

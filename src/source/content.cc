@@ -5,13 +5,15 @@
 
 #include <cerrno>
 
+#include "base/open_beneath.h"
+
 namespace holdfast::source {
 
 Result<std::unique_ptr<Content>> FileContent::open(int directory, const std::string& name, std::string path) {
   // O_NONBLOCK: should a fifo have taken the file's place, the open must not wait for a writer.
-  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-  Fd fd(::openat(directory, name.c_str(), kFlags | O_NOATIME));
-  if (!fd.valid() && errno == EPERM) fd = Fd(::openat(directory, name.c_str(), kFlags));  // not the owner
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+  Fd fd = open_beneath(directory, name.c_str(), kFlags | O_NOATIME);
+  if (!fd.valid() && errno == EPERM) fd = open_beneath(directory, name.c_str(), kFlags);  // not the owner
   if (!fd.valid()) return errno_error(errno, "open /" + path);
   struct stat st;
   if (::fstat(fd.get(), &st) != 0) return errno_error(errno, "stat /" + path);

@@ -4,7 +4,7 @@
 #include <fmt/core.h>
 #include <sys/stat.h>
 
-#include "base/fd.h"
+#include "base/open_beneath.h"
 
 namespace holdfast::source {
 
@@ -20,7 +20,7 @@ constexpr std::size_t kIgnoreFileLimit = 1 << 20;
 
 // At most `limit` bytes of the regular file `name`; nothing where there isn't one or it can't be read.
 std::optional<std::string> read_beginning(int directory, const std::string& name, std::size_t limit) {
-  const Fd fd(::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const Fd fd = open_beneath(directory, name.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   struct stat st;
   if (!fd.valid() || ::fstat(fd.get(), &st) != 0 || !S_ISREG(st.st_mode)) return std::nullopt;
   std::string text(std::min(limit, static_cast<std::size_t>(st.st_size)), '\0');

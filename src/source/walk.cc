@@ -7,6 +7,8 @@
 
 #include <cerrno>
 
+#include "base/open_beneath.h"
+
 namespace holdfast::source {
 
 namespace {
@@ -209,6 +211,7 @@ Result<Walk::Seen> Walk::visit_above(std::size_t first_root, std::size_t end_roo
   struct statx stx;
   if (::statx(fd.get(), "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stx) != 0)
     return errno_error(errno, "stat /" + path_);
+  TRY(beneath_.recognise(path_, fd));
   clear(item, path_);
   fill(item, stx);
   enter_above(first_root, end_root, std::make_shared<const Fd>(std::move(fd)));
@@ -217,8 +220,8 @@ Result<Walk::Seen> Walk::visit_above(std::size_t first_root, std::size_t end_roo
 
 // Lists the directory `name`, which is at path_, so that the walk goes on in it.
 Walk::Seen Walk::enter(std::size_t root, bool is_root, int directory, const char* name, Item& item) {
-  Fd fd(::openat(directory, name, kList | O_NOFOLLOW | O_NOATIME));
-  if (!fd.valid() && errno == EPERM) fd = Fd(::openat(directory, name, kList | O_NOFOLLOW));
+  Fd fd = open_beneath(directory, name, kList | O_NOATIME);
+  if (!fd.valid() && errno == EPERM) fd = open_beneath(directory, name, kList);
   if (!fd.valid()) {
     if (errno == ENOENT) return Seen::skip;
     item.problem = problem_text("list", errno);

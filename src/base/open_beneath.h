@@ -1,0 +1,23 @@
+// Opening what lies below an open directory, so that nothing else can be reached: no symbolic link, no magic
+// link, no way up and out, no absolute path. The kernel sees to that in one step (openat2, Linux 5.6); where it can't,
+// because it is older or a filter of system calls forbids it, every component is opened by itself without
+// following links. Thread-safe.
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/fd.h"
+
+namespace holdfast {
+
+// As openat(2), with errno: ELOOP or ENOTDIR where a component is a link, EXDEV where the path leads out. The
+// last component itself may be a link where `flags` has O_PATH and O_NOFOLLOW. `mode` only with O_CREAT.
+Fd open_beneath(int directory, const char* path, int flags, mode_t mode = 0);
+
+// Whether openat2 is there. Asked once.
+bool kernel_resolves_beneath();
+
+// The way without openat2, for any kernel.
+Fd open_by_components(int directory, const char* path, int flags, mode_t mode = 0);
+
+}  // namespace holdfast
