@@ -65,6 +65,15 @@ std::vector<Command> build() {
                                  &declare, &run),
       make_command<CopyOptions>({"copy"}, "Copy snapshots from another repository into this one", "",
                                 &declare, &run),
+      make_command<MirrorOptions>(
+          {"mirror"}, "Copy the whole repository verbatim to another place",
+          "Needs no password: every object is verified against its own digests on the way. What is there "
+          "already "
+          "is kept, so an interrupted run goes on where it was, and a later one copies what is new. What is "
+          "damaged is not copied; exit code 13 tells. The copy opens with the same passwords; write only to "
+          "one of "
+          "the two.",
+          &declare, &run),
       make_command<TagOptions>({"tag"}, "Change the tags of snapshots", "", &declare, &run),
       make_command<KeyOptions>({"key"}, "List, add, remove or change passwords", "", &declare, &run),
       make_command<StatsOptions>({"stats"}, "Tell how much is in snapshots", "", &declare, &run),

@@ -32,8 +32,8 @@ Result<void> FrameScan::load_ends(const repo::RepositoryId& repository, const re
   const storage::ObjectInfo info = TRY(storage_->stat(name_, stop));
   object_bytes_ = info.size_bytes;
   if (object_bytes_ < kPackHeaderBytes + kPackTrailerBytes) return damaged("the object is too short");
-  const Buffer tail = TRY(storage_->get(name_, {object_bytes_ - kPackTrailerBytes, kPackTrailerBytes}, stop));
-  repo::DecodedTrailer decoded = TRY(repo::decode_trailer(tail));
+  trailer_bytes_ = TRY(storage_->get(name_, {object_bytes_ - kPackTrailerBytes, kPackTrailerBytes}, stop));
+  repo::DecodedTrailer decoded = TRY(repo::decode_trailer(trailer_bytes_));
   trailer_ = decoded.trailer;
   header_ = TRY(repo::decode_header(decoded.header));
   header_bytes_ = std::move(decoded.header);

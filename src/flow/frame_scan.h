@@ -22,6 +22,10 @@ class FrameScan {
   const repo::Trailer& trailer() const { return trailer_; }
   const Hash& identity_hash() const { return identity_hash_; }
   std::uint64_t object_bytes() const { return object_bytes_; }
+  // The parts of the object around its frames, as they were written: from whichever copy is whole.
+  Bytes header_bytes() const { return header_bytes_; }
+  Bytes table() const { return table_; }
+  Bytes trailer_bytes() const { return trailer_bytes_; }
   // Spare copies that are damaged: of the header, of the table.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
@@ -43,6 +47,7 @@ class FrameScan {
   Hash identity_hash_{};
   Buffer header_bytes_;
   Buffer table_;
+  Buffer trailer_bytes_;
   std::uint64_t object_bytes_ = 0;
   std::vector<std::string> warnings_;
 };
