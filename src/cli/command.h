@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "cli/environment.h"
+#include "cli/history_options.h"
 #include "cli/output.h"
 #include "cli/replica_options.h"
 #include "cli/signals.h"

@@ -28,8 +28,7 @@ void declare(Syntax& syntax, GlobalOptions& options) {
 
 namespace {
 
-// In the order of --help.
-std::vector<Command> build() {
+std::vector<Command> about_snapshots() {
   return {
       make_command<InitOptions>({"init"}, "Make a new repository", "", &declare, &run),
       make_command<BackupOptions>(
@@ -42,6 +41,15 @@ std::vector<Command> build() {
       make_command<SnapshotsOptions>({"snapshots", "list"}, "List snapshots", "", &declare, &run),
       make_command<LsOptions>({"ls"}, "List what is in a snapshot", "", &declare, &run),
       make_command<FindOptions>({"find"}, "Look for files in snapshots", "", &declare, &run),
+      make_command<LogOptions>(
+          {"log"}, "Tell the history of a file: when it came, changed and went",
+          "Of one path over all snapshots that cover it. Equal marks mean equal content.", &declare, &run),
+      make_command<ExplainOptions>(
+          {"explain"}, "Tell whether a backup would take a file, by which rule, and which snapshots have it",
+          "Takes the filter options of backup. The first part needs no repository; the second is left out "
+          "where "
+          "none is named.",
+          &declare, &run),
       make_command<DiffOptions>(
           {"diff"}, "Tell what differs between two snapshots",
           "Marks: + added, - removed, M content changed, U metadata changed, T type changed.", &declare,
@@ -50,6 +58,11 @@ std::vector<Command> build() {
           {"dump"}, "Write a file, or a folder as a tar archive, to the standard output", "", &declare, &run),
       make_command<RestoreOptions>({"restore", "extract"}, "Restore a snapshot or a part of it", "", &declare,
                                    &run),
+  };
+}
+
+std::vector<Command> about_repositories() {
+  return {
       make_command<ForgetOptions>(
           {"forget"}, "Drop snapshots by a policy or by name",
           "The rules are ORed: a snapshot stays if any keeps it. Nothing is deleted before a prune;"
@@ -74,6 +87,17 @@ std::vector<Command> build() {
           "one of "
           "the two.",
           &declare, &run),
+      make_command<RewriteOptions>({"rewrite"}, "Make new snapshots of old ones, without some of their files",
+                                   "Contents are not copied: the new snapshot refers to what is stored. The "
+                                   "old one stays, unless --forget is "
+                                   "given; what only it needs goes with the next prune.",
+                                   &declare, &run),
+      make_command<DoctorOptions>(
+          {"doctor"},
+          "Look for what will be trouble one day: permissions, clock, space, store, keys, age of checks",
+          "Each line is ok, warn or bad, with what to do. Exit code 0: nothing bad; 3: warnings; 1: "
+          "something is bad.",
+          &declare, &run),
       make_command<TagOptions>({"tag"}, "Change the tags of snapshots", "", &declare, &run),
       make_command<KeyOptions>({"key"}, "List, add, remove or change passwords", "", &declare, &run),
       make_command<StatsOptions>({"stats"}, "Tell how much is in snapshots", "", &declare, &run),
@@ -84,6 +108,13 @@ std::vector<Command> build() {
                                       &declare, &run),
       make_command<ManOptions>({"man"}, "Write the man pages into a folder", "", &declare, &run),
   };
+}
+
+// In the order of --help.
+std::vector<Command> build() {
+  std::vector<Command> all = about_snapshots();
+  for (Command& command : about_repositories()) all.push_back(std::move(command));
+  return all;
 }
 
 }  // namespace

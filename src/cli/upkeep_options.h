@@ -38,6 +38,7 @@ struct CheckOptions {
   bool read_data = false;
   std::string read_data_subset;
   bool without_key = false;
+  std::string max_duration;
 };
 
 struct CopyOptions {

@@ -217,6 +217,7 @@ Result<bool> Mirror::pass(const Listing& listing, std::stop_token stop) {
   const unsigned workers =
       spec_.workers != 0 ? spec_.workers : std::max(2u, std::thread::hardware_concurrency());
   TRY(handle(listing.keys, 1, stop));
+  if (had_.contains(repo::kConfigName)) TRY(handle({repo::kConfigName}, 1, stop));
   if (!had_.contains(repo::kConfigName) && !written_.contains(repo::kConfigName)) {
     TRY(to_.barrier(stop));
     const auto put = to_.put(repo::kConfigName, config_, stop);
