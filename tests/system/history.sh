@@ -35,7 +35,7 @@ diff -r "$scratch/repository" "$scratch/copy" || fail "the copy is not what the 
 exits 0 hf -r "$scratch/copy" restore latest --target "$scratch/restored"
 same_tree "$data" "$scratch/restored$data"
 
-# rewritten without the large file, the old ones forgotten, and pruned: the copy follows only as far as it is told
+# rewritten without the large file, the old ones forgotten, and pruned: the copy follows as far as it is told
 exits 2 hf rewrite latest
 exits 0 hf rewrite --exclude '*.iso' --dry-run
 says "would rewrite"
