@@ -11,9 +11,7 @@
 
 namespace holdfast::cli {
 
-namespace {
-
-void declare_patterns(Syntax& syntax, BackupOptions& options) {
+void declare_filters(Syntax& syntax, BackupOptions& options) {
   const auto pattern = [&](const char* names, const char* value, const char* help) {
     syntax.option(names, value, &options.patterns, help).with_name = true;
   };
@@ -34,6 +32,8 @@ void declare_patterns(Syntax& syntax, BackupOptions& options) {
               "stay on the file systems of the given paths");
 }
 
+namespace {
+
 void declare_inputs(Syntax& syntax, BackupOptions& options) {
   syntax.argument("PATH", &options.paths,
                   "files and folders; with --stdin-from-command: the command and its arguments");
@@ -53,7 +53,7 @@ void declare_inputs(Syntax& syntax, BackupOptions& options) {
 
 void declare(Syntax& syntax, BackupOptions& options) {
   declare_inputs(syntax, options);
-  declare_patterns(syntax, options);
+  declare_filters(syntax, options);
   syntax.option("--tag", "TAG[,TAG]", &options.tags, "tags of the snapshot");
   syntax.option("-H,--host", "HOST", &options.host, "the machine's name in the snapshot");
   syntax.option("--time", "TIME", &options.time,

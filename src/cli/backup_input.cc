@@ -144,8 +144,6 @@ Result<flow::BackupSpec> backup_spec(const Context& context, const BackupOptions
   return spec;
 }
 
-namespace {
-
 Result<source::Filters> filters_of(const BackupOptions& options) {
   source::Filters filters;
   filters.rules = TRY(rules_of(options.patterns));
@@ -158,6 +156,8 @@ Result<source::Filters> filters_of(const BackupOptions& options) {
   filters.one_file_system = options.one_file_system;
   return filters;
 }
+
+namespace {
 
 Result<Input> open_files(const BackupOptions& options, flow::BackupSpec& spec) {
   source::FileOptions files;

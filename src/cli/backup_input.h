@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "flow/backup.h"
+#include "source/filters.h"
 #include "source/source.h"
 
 namespace holdfast::cli {
@@ -12,6 +13,10 @@ namespace holdfast::cli {
 // Everything about the snapshot but its paths. Errc::usage for a time, a compression, or options that exclude
 // each other.
 Result<flow::BackupSpec> backup_spec(const Context& context, const BackupOptions& options);
+
+// The options that leave files out, and what they say.
+void declare_filters(Syntax& syntax, BackupOptions& options);
+Result<source::Filters> filters_of(const BackupOptions& options);
 
 struct Input {
   std::unique_ptr<source::Source> source;

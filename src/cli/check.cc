@@ -16,6 +16,9 @@ void declare(Syntax& syntax, CheckOptions& options) {
   syntax.option("--read-data-subset", "PART", &options.read_data_subset,
                 "read and verify a part: 5% of the packs, packs of 10G in all, or the third of seven parts "
                 "as 3/7");
+  syntax.option(
+      "--max-duration", "DURATION", &options.max_duration,
+      "read and verify packs for so long (90s, 10m, 2h), those that were verified longest ago first");
   syntax.flag("--without-key", &options.without_key,
               "verify what can be without a password: every pack against its own table");
   syntax.flag(
@@ -39,6 +42,15 @@ Result<flow::CheckSpec> spec_of(const CheckOptions& options) {
   if (given > 1) return Error(Errc::usage, "--quick, --read-data and --read-data-subset exclude each other");
   flow::CheckSpec spec;
   spec.accept_history = options.accept_history;
+  if (!options.max_duration.empty()) {
+    if (options.quick || options.without_key || !options.read_data_subset.empty()) {
+      return Error(Errc::usage,
+                   "--max-duration goes with neither --quick, --read-data-subset nor --without-key");
+    }
+    const std::uint64_t seconds = TRY_AS(parse_interval(options.max_duration), "--max-duration");
+    if (seconds == 0) return Error(Errc::usage, "--max-duration leaves no time");
+    spec.max_duration_ns = static_cast<std::int64_t>(seconds) * 1'000'000'000;
+  }
   if (options.quick) spec.level = flow::CheckLevel::quick;
   if (options.read_data || !options.read_data_subset.empty()) spec.level = flow::CheckLevel::full;
   if (!options.read_data_subset.empty()) {
@@ -58,7 +70,10 @@ Result<flow::CheckReport> perform(Context& context, const CheckOptions& options,
   if (session.repository->secrets().rights() == 0) {  // of the role audit
     return flow::scrub(*session.storage, system_random(), spec, progress, context.stop);
   }
-  return flow::check(*session.repository, spec, progress, context.stop);
+  flow::CheckSpec with_ledger = spec;
+  repo::Ledger ledger = repo::Ledger::open(*session.local, system_random(), system_clock());
+  if (!session.local->directory().empty()) with_ledger.ledger = &ledger;
+  return flow::check(*session.repository, with_ledger, progress, context.stop);
 }
 
 std::string finding_json(const flow::Finding& finding) {
@@ -67,6 +82,30 @@ std::string finding_json(const flow::Finding& finding) {
       .add("kind", finding.kind)
       .add("object", finding.object);
   return object.add("snapshots", finding.snapshots).add("message", finding.text).text();
+}
+
+std::string freshness_json(const flow::Freshness& fresh) {
+  const auto amount = [](const flow::Freshness::Amount& a) {
+    return JsonObject().add("packs", a.packs).add("bytes", a.bytes).text();
+  };
+  JsonObject object;
+  object.raw("within_30_days", amount(fresh.within_30_days));
+  object.raw("30_to_90_days", amount(fresh.from_30_to_90_days));
+  return object.raw("longer_ago", amount(fresh.longer_ago)).raw("never", amount(fresh.never)).text();
+}
+
+std::string freshness_text(const flow::Freshness& fresh) {
+  const std::uint64_t all = fresh.within_30_days.packs + fresh.from_30_to_90_days.packs +
+                            fresh.longer_ago.packs + fresh.never.packs;
+  if (fresh.within_30_days.packs == all) return "every pack was verified in full within 30 days\n";
+  std::string out =
+      fmt::format("verified in full within 30 days: {}", counted(fresh.within_30_days.packs, "pack"));
+  if (fresh.from_30_to_90_days.packs > 0)
+    out += fmt::format("; 30 to 90 days ago: {}", fresh.from_30_to_90_days.packs);
+  if (fresh.longer_ago.packs > 0) out += fmt::format("; longer ago: {}", fresh.longer_ago.packs);
+  if (fresh.never.packs > 0)
+    out += fmt::format("; never: {} ({}), not checked", fresh.never.packs, size_text(fresh.never.bytes));
+  return out + "\n";
 }
 
 std::string summary_json(const flow::CheckReport& report) {
@@ -87,6 +126,9 @@ std::string summary_json(const flow::CheckReport& report) {
   object.add("packs_read", report.packs_read)
       .add("bytes_read", report.bytes_read)
       .add("entries", report.entries);
+  object.add("packs_not_checked", report.packs_not_read()).add("out_of_time", report.out_of_time);
+  object.add("trees_checked", report.trees_checked);
+  if (report.freshness) object.raw("verified", freshness_json(*report.freshness));
   object.add("leftovers", report.leftovers).add("leftover_bytes", report.leftover_bytes);
   object.add("suggest_repair_index", false).add("suggest_prune", report.leftovers > 0);
   return object.raw("findings", json_array(findings)).text();
@@ -97,11 +139,15 @@ std::string summary_text(const flow::CheckReport& report) {
                                 counted(report.packs, "pack"),
                                 report.entries == 1 ? "1 entry" : fmt::format("{} entries", report.entries));
   if (report.packs_not_read() > 0) {
-    out += fmt::format("{} of {} read in full; use --read-data for all\n", report.packs_read,
-                       counted(report.packs, "pack"));
+    out += fmt::format("{} of {} read in full, {} not checked{}\n", report.packs_read,
+                       counted(report.packs, "pack"), report.packs_not_read(),
+                       report.out_of_time ? ": the time was over; the next run goes on with them"
+                                          : "; use --read-data for all");
   } else {
     out += fmt::format("every pack read in full: {}\n", size_text(report.bytes_read));
   }
+  if (report.out_of_time) out += "trees not checked\n";
+  if (report.freshness) out += freshness_text(*report.freshness);
   if (report.leftovers > 0) {
     out += fmt::format("{} that nothing needs ({}); prune removes them\n", counted(report.leftovers, "pack"),
                        size_text(report.leftover_bytes));

@@ -11,9 +11,11 @@
 
 #include "base/result.h"
 #include "cli/environment.h"
+#include "cli/history_options.h"
 #include "cli/key_options.h"
 #include "cli/output.h"
 #include "cli/repair_options.h"
+#include "cli/replica_options.h"
 #include "cli/signals.h"
 #include "cli/syntax.h"
 #include "cli/upkeep_options.h"

@@ -30,8 +30,7 @@ void declare(Syntax& syntax, GlobalOptions& options) {
 
 namespace {
 
-// In the order of --help.
-std::vector<Command> build() {
+std::vector<Command> about_snapshots() {
   return {
       make_command<InitOptions>({"init"}, "Make a new repository", "", &declare, &run),
       make_command<BackupOptions>(
@@ -44,6 +43,15 @@ std::vector<Command> build() {
       make_command<SnapshotsOptions>({"snapshots", "list"}, "List snapshots", "", &declare, &run),
       make_command<LsOptions>({"ls"}, "List what is in a snapshot", "", &declare, &run),
       make_command<FindOptions>({"find"}, "Look for files in snapshots", "", &declare, &run),
+      make_command<LogOptions>(
+          {"log"}, "Tell the history of a file: when it came, changed and went",
+          "Of one path over all snapshots that cover it. Equal marks mean equal content.", &declare, &run),
+      make_command<ExplainOptions>(
+          {"explain"}, "Tell whether a backup would take a file, by which rule, and which snapshots have it",
+          "Takes the filter options of backup. The first part needs no repository; the second is left out "
+          "where "
+          "none is named.",
+          &declare, &run),
       make_command<DiffOptions>(
           {"diff"}, "Tell what differs between two snapshots",
           "Marks: + added, - removed, M content changed, U metadata changed, T type changed.", &declare,
@@ -52,6 +60,11 @@ std::vector<Command> build() {
           {"dump"}, "Write a file, or a folder as a tar archive, to the standard output", "", &declare, &run),
       make_command<RestoreOptions>({"restore", "extract"}, "Restore a snapshot or a part of it", "", &declare,
                                    &run),
+  };
+}
+
+std::vector<Command> about_repositories() {
+  return {
       make_command<ForgetOptions>(
           {"forget"}, "Drop snapshots by a policy or by name",
           "The rules are ORed: a snapshot stays if any keeps it. Nothing is deleted before a prune;"
@@ -72,6 +85,26 @@ std::vector<Command> build() {
           &declare, &run),
       make_command<CopyOptions>({"copy"}, "Copy snapshots from another repository into this one", "",
                                 &declare, &run),
+      make_command<MirrorOptions>(
+          {"mirror"}, "Copy the whole repository verbatim to another place",
+          "Needs no password: every object is verified against its own digests on the way. What is there "
+          "already "
+          "is kept, so an interrupted run goes on where it was, and a later one copies what is new. What is "
+          "damaged is not copied; exit code 13 tells. The copy opens with the same passwords; write only to "
+          "one of "
+          "the two.",
+          &declare, &run),
+      make_command<RewriteOptions>({"rewrite"}, "Make new snapshots of old ones, without some of their files",
+                                   "Contents are not copied: the new snapshot refers to what is stored. The "
+                                   "old one stays, unless --forget is "
+                                   "given; what only it needs goes with the next prune.",
+                                   &declare, &run),
+      make_command<DoctorOptions>(
+          {"doctor"},
+          "Look for what will be trouble one day: permissions, clock, space, store, keys, age of checks",
+          "Each line is ok, warn or bad, with what to do. Exit code 0: nothing bad; 3: warnings; 1: "
+          "something is bad.",
+          &declare, &run),
       make_command<TagOptions>({"tag"}, "Change the tags of snapshots", "", &declare, &run),
       make_command<KeyOptions>({"key"}, "Manage the keys of the repository", key_details(), &declare, &run),
       make_command<StatsOptions>({"stats"}, "Tell how much is in snapshots", "", &declare, &run),
@@ -82,6 +115,13 @@ std::vector<Command> build() {
                                       &declare, &run),
       make_command<ManOptions>({"man"}, "Write the man pages into a folder", "", &declare, &run),
   };
+}
+
+// In the order of --help.
+std::vector<Command> build() {
+  std::vector<Command> all = about_snapshots();
+  for (Command& command : about_repositories()) all.push_back(std::move(command));
+  return all;
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ Result<int> run(Context& context, const FindOptions& options) {
   auto picked = TRY(list.pick_all(options.snapshots, filter_of(options.filter)));
   if (options.reverse) std::reverse(picked.begin(), picked.end());
   repo::ChunkReader chunks(*session.repository, list.history().log);
+  flow::Finder finder(chunks, spec);
   std::vector<std::string> objects;
   for (const repo::Snapshot* snapshot : picked) {
     std::vector<std::string> matches;
@@ -60,7 +61,7 @@ Result<int> run(Context& context, const FindOptions& options) {
       append_entry(lines, entry, {options.long_format, options.human_readable});
       lines += '\n';
     };
-    const std::uint64_t found = TRY(flow::find(chunks, snapshot->commit, spec, on_match, context.stop));
+    const std::uint64_t found = TRY(finder.find(snapshot->commit, on_match, context.stop));
     if (found == 0) continue;
     if (context.global.json) {
       JsonObject object;

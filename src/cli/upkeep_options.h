@@ -40,6 +40,7 @@ struct CheckOptions {
   std::string read_data_subset;
   bool without_key = false;
   bool accept_history = false;
+  std::string max_duration;
 };
 
 struct CopyOptions {

@@ -1,7 +1,9 @@
 #include "flow/check.h"
 
+#include <atomic>
 #include <thread>
 
+#include "flow/check_ledger.h"
 #include "flow/check_survey.h"
 #include "flow/check_trees.h"
 #include "flow/frame_scan.h"
@@ -16,11 +18,16 @@ unsigned worker_count(const CheckSpec& spec) {
   return spec.workers != 0 ? spec.workers : std::max(2u, std::thread::hardware_concurrency());
 }
 
-void choose_packs(std::vector<PackPlan>& packs, const CheckSpec& spec, Random& random) {
+void choose_packs(std::vector<PackPlan>& packs, const CheckSpec& spec, const repo::Repository& repository) {
+  if (spec.max_duration_ns != 0) {
+    for (PackPlan& plan : packs) plan.read = true;
+    if (spec.ledger != nullptr) order_by_staleness(packs, *spec.ledger);
+    return;
+  }
   if (spec.level != CheckLevel::full) return;
   std::vector<PartChooser::Pack> all;
   for (const PackPlan& plan : packs) all.push_back({repo::pack_name(plan.object.id, 0), plan.object_bytes});
-  const std::vector<bool> chosen = PartChooser(spec.part, random).choose(all);
+  const std::vector<bool> chosen = PartChooser(spec.part, repository.random()).choose(all);
   for (std::size_t i = 0; i < packs.size(); ++i) packs[i].read = chosen[i];
 }
 
@@ -58,7 +65,8 @@ Result<void> compare_with_memory(const repo::Repository& repository, const Check
 
 Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& spec, Observer& observer,
                           std::stop_token stop) {
-  const bool deep = spec.level != CheckLevel::quick;
+  const bool deep = spec.level != CheckLevel::quick || spec.max_duration_ns != 0;
+  const std::int64_t end_ns = repository.clock().ticks_ns() + spec.max_duration_ns;
   if (deep) {
     TRY(repo::require(repository.secrets(), {repo::Right::read, repo::Right::deduplicate}));
   }
@@ -72,11 +80,23 @@ Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& s
                      DamagedSlots{plan.object.id, {}});
   }
   if (deep) {
-    choose_packs(found.packs, spec, repository.random());
-    const KnownChunks known =
-        TRY(check_packs(repository, found.packs, worker_count(spec), findings, report, observer, stop));
-    TRY(check_trees(repository, found.log, found.live, known, findings, report, observer, stop));
+    choose_packs(found.packs, spec, repository);
+    const auto in_time = [&] { return spec.max_duration_ns == 0 || repository.clock().ticks_ns() < end_ns; };
+    PackNotes notes(spec.ledger, found.packs, findings, repository.clock());
+    std::atomic<bool> out_of_time = false;
+    const PackHooks hooks{[&] { return in_time() || !(out_of_time = true); },
+                          [&](std::size_t i) { notes.read(i); }};
+    const auto known =
+        check_packs(repository, found.packs, worker_count(spec), findings, report, observer, hooks, stop);
+    notes.finish();
+    if (!known.ok()) return known.error().copy();
+    report.out_of_time = out_of_time;
+    report.trees_checked = !out_of_time && in_time();
+    if (report.trees_checked)
+      TRY(check_trees(repository, found.log, found.live, known.value(), findings, report, observer, stop));
   }
+  if (spec.ledger != nullptr)
+    report.freshness = freshness_of(found.packs, *spec.ledger, repository.now().seconds);
   TRY(attribute(repository, found.live, findings, stop));
   report.findings = findings.take();
   return report;

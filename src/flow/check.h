@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "flow/observer.h"
+#include "repo/ledger.h"
 #include "repo/repository.h"
 
 namespace holdfast::flow {
@@ -45,6 +46,15 @@ struct Finding {
   std::string text;
 };
 
+// How long ago the packs that must be there were read and verified in full, by what this machine remembers.
+struct Freshness {
+  struct Amount {
+    std::uint64_t packs = 0, bytes = 0;
+  };
+  Amount within_30_days, from_30_to_90_days, longer_ago;  // each pack counts once
+  Amount never;                                           // not checked, as far as is known
+};
+
 struct CheckReport {
   std::uint64_t snapshots = 0, checkpoints = 0;  // live ones
   std::uint64_t transactions = 0;                // decided ones that were looked at
@@ -57,6 +67,9 @@ struct CheckReport {
   std::uint64_t entries = 0;                        // of trees; a leaf that snapshots share counts once
   std::uint64_t leftovers = 0, leftover_bytes = 0;  // packs that nothing decided needs
   std::vector<Finding> findings;
+  std::optional<Freshness> freshness;  // where there is a ledger
+  bool out_of_time = false;            // the time was over before everything was read
+  bool trees_checked = false;
 
   std::uint64_t count(Severity severity) const;
   std::uint64_t packs_not_read() const { return packs - packs_read; }
@@ -69,6 +82,12 @@ struct CheckSpec {
   CheckPart part;               // CheckLevel::full and scrub
   unsigned workers = 0;         // 0: one per processor
   bool accept_history = false;  // what contradicts what this machine saw before is taken for what was seen
+  // What was verified when: read, and written as the check goes on. May be null.
+  repo::Ledger* ledger = nullptr;
+  // Not 0: commits, manifests and the log, then packs, the stalest first, until so long after the beginning;
+  // what was begun is ended. Trees are walked where time was left when all packs had been read. Level and
+  // part count for nothing.
+  std::int64_t max_duration_ns = 0;
 };
 
 // Findings are told to `observer` as they are made. An error means that nothing could be said: no right to

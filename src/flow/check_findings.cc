@@ -137,6 +137,15 @@ std::map<model::PackId, std::optional<model::Slots>> CheckFindings::damaged_slot
   return out;
 }
 
+std::set<std::string> CheckFindings::damaged_objects() const {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> out;
+  for (const Found& found : found_) {
+    if (found.finding.severity == Severity::damaged) out.insert(found.finding.object);
+  }
+  return out;
+}
+
 bool CheckFindings::any_slots() const {
   const std::lock_guard lock(mutex_);
   return std::any_of(found_.begin(), found_.end(),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mutex>
+#include <set>
 
 #include "flow/check.h"
 
@@ -39,6 +40,8 @@ class CheckFindings {
   std::map<model::PackId, std::optional<model::Slots>> damaged_slots() const;
   // Whether any finding is about slots.
   bool any_slots() const;
+  // Names of what is damaged, so far.
+  std::set<std::string> damaged_objects() const;
   // Notes the snapshot in every finding whose slots it refers to.
   void attribute(const std::string& snapshot, const model::References& references);
   std::vector<Finding> take();

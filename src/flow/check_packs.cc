@@ -200,13 +200,14 @@ Result<void> for_each_of(std::size_t count, unsigned workers,
 
 Result<KnownChunks> check_packs(const repo::Repository& repository, const std::vector<PackPlan>& plans,
                                 unsigned workers, CheckFindings& findings, CheckReport& report,
-                                Observer& observer, std::stop_token stop) {
+                                Observer& observer, const PackHooks& hooks, std::stop_token stop) {
   std::mutex mutex;  // guards what is below, and report
   std::vector<std::unique_ptr<PackCheck>> idle;
   KnownChunks known;
   Progress progress;
   progress.files_total = plans.size();
   const auto task = [&](std::size_t i, std::stop_token inner) -> Result<void> {
+    if (hooks.may_begin && !hooks.may_begin()) return {};
     std::unique_ptr<PackCheck> check;
     {
       const std::lock_guard lock(mutex);
@@ -224,6 +225,7 @@ Result<KnownChunks> check_packs(const repo::Repository& repository, const std::v
     report.frames += result.frames;
     report.chunks += result.chunks;
     report.bytes_read += result.bytes;
+    if (result.read && hooks.on_read) hooks.on_read(i);
     if (result.opened) known.emplace(plans[i].object.id, std::move(result.known));
     ++progress.files_done;
     progress.bytes_done = report.bytes_read;

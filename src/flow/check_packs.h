@@ -31,10 +31,17 @@ struct KnownChunk {
 };
 using KnownChunks = std::map<model::PackId, std::vector<KnownChunk>>;
 
+// Asked before each pack is begun: false leaves it and those after it out. Told of each that was read whole,
+// one call at a time. Either may be empty.
+struct PackHooks {
+  std::function<bool()> may_begin;
+  std::function<void(std::size_t i)> on_read;
+};
+
 // Counts into `report`. Errors: stopped.
 Result<KnownChunks> check_packs(const repo::Repository& repository, const std::vector<PackPlan>& plans,
                                 unsigned workers, CheckFindings& findings, CheckReport& report,
-                                Observer& observer, std::stop_token stop);
+                                Observer& observer, const PackHooks& hooks, std::stop_token stop);
 
 // Calls `task(i)` for every i < count on `workers` threads.
 Result<void> for_each_of(std::size_t count, unsigned workers,

@@ -87,8 +87,10 @@ void count(DiffCounts& counts, const model::Entry& entry) {
   }
 }
 
-Result<std::optional<Change>> compare(repo::ChunkReader& chunks, const model::Entry& a, const model::Entry& b,
-                                      std::stop_token stop) {
+}  // namespace
+
+Result<std::optional<Change>> change_between(repo::ChunkReader& chunks, const model::Entry& a,
+                                             const model::Entry& b, std::stop_token stop) {
   if (a.attributes.type != b.attributes.type) return std::optional<Change>(Change::type);
   if (a.attributes.type == model::FileType::regular) {
     const bool same = TRY(same_content(chunks, a, b, stop));
@@ -98,6 +100,8 @@ Result<std::optional<Change>> compare(repo::ChunkReader& chunks, const model::En
   if (a.attributes != b.attributes || a.mtime != b.mtime) return std::optional<Change>(Change::metadata);
   return std::optional<Change>();
 }
+
+namespace {
 
 Result<Addresses> shared_subtrees(repo::ChunkReader& chunks, const model::Commit& from,
                                   const model::Commit& to, std::stop_token stop) {
@@ -140,7 +144,7 @@ Result<DiffReport> diff(repo::ChunkReader& chunks, const model::Commit& from, co
       count(report.added, *b.current());
       on_change(Change::added, b.path(), *b.current());
     } else {
-      const auto change = TRY(compare(chunks, *a.current(), *b.current(), stop));
+      const auto change = TRY(change_between(chunks, *a.current(), *b.current(), stop));
       if (change == Change::content && b.current()->attributes.type == model::FileType::regular)
         ++report.changed_files;
       if (change && (*change != Change::metadata || spec.metadata))

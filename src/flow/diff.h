@@ -36,6 +36,11 @@ using OnChange = std::function<void(Change change, std::string_view path, const 
 Result<DiffReport> diff(repo::ChunkReader& chunks, const model::Commit& from, const model::Commit& to,
                         const DiffSpec& spec, const OnChange& on_change, std::stop_token stop);
 
+// What of an entry is another in `b` than in `a`; nothing where it is the same. Contents that the extents
+// don't tell apart are read.
+Result<std::optional<Change>> change_between(repo::ChunkReader& chunks, const model::Entry& a,
+                                             const model::Entry& b, std::stop_token stop);
+
 // Chunks that one reference set has and the other lacks, by what the manifests say of them.
 struct BlobCounts {
   std::uint64_t data_blobs = 0, tree_blobs = 0;

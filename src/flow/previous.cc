@@ -7,7 +7,8 @@ namespace {
 // How coarse the times of a file system may be.
 constexpr std::int64_t kRacySeconds = 2;
 
-// Nothing that the commit needs is condemned or deleted.
+}  // namespace
+
 bool wholly_usable(const model::References& references, const repo::LogState& log) {
   for (const auto& [pack, slots] : references) {
     const model::PackId whole{pack.transaction, repo::kOwnObjects};
@@ -19,8 +20,6 @@ bool wholly_usable(const model::References& references, const repo::LogState& lo
   }
   return true;
 }
-
-}  // namespace
 
 Result<Previous> Previous::open(const std::string& file, const repo::Transaction& transaction,
                                 const repo::LocalState& local, const repo::History& history,

@@ -7,6 +7,9 @@
 
 namespace holdfast::flow {
 
+// Nothing that a commit with these references needs is condemned or deleted.
+bool wholly_usable(const model::References& references, const repo::LogState& log);
+
 class Previous {
  public:
   // Looks at `file`, the local copy. What it says is used only if its snapshot is committed, not forgotten,

@@ -42,6 +42,7 @@ class PackFrames {
   // Frames as they lie in the object. Those that it lacks, or that the store can't give, are zeros.
   Result<Buffer> stored(std::uint32_t first, std::uint32_t count, std::stop_token stop);
   Result<void> load_table(std::stop_token stop);
+  Bytes table() const { return table_; }  // once it is loaded
   // Whether the frame is as the table says, which is loaded.
   bool whole(std::uint32_t position, Bytes frame) const;
   // The frame by way of parity, good until the next call. Loads the table.

@@ -149,6 +149,16 @@ Result<void> TreeReader::read_leaf(Bytes bytes, std::stop_token stop) {
   return model::apply_delta(leaf.delta, base_, std::move(changed), entries_);
 }
 
+Result<std::vector<model::Child>> read_children(ChunkReader& chunks, const model::Address& address,
+                                                const model::ShortId& id, std::uint8_t level,
+                                                std::stop_token stop) {
+  const DirectoryEntry found = TRY(chunks.describe(address, stop));
+  if (model::short_id(found.id) != id)
+    return Error(Errc::damaged, "a tree refers to a node that is another one");
+  const Bytes bytes = TRY(chunks.read(address, stop));
+  return model::decode_node(bytes, level);
+}
+
 Result<std::optional<model::Entry>> find_entry(ChunkReader& chunks, const model::Root& root,
                                                const std::string& path, std::stop_token stop) {
   TreeReader reader(chunks, root);
