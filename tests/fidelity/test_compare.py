@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import unittest
+import unittest.mock
 
 import compare
 import linux
@@ -167,6 +168,15 @@ class Judge(unittest.TestCase):
         except OSError as error:
             self.skipTest(f"no flags here: {error}")
         self.expect("other", "flags")
+
+    def test_projects(self):
+        """Where the scratch folder lies there may be none: the kernel's answer is made up."""
+        def project(fd):
+            return int(os.readlink(f"/proc/self/fd/{fd}") == self.right("other"))
+        with unittest.mock.patch.object(linux, "project", project):
+            self.expect("other", "project")
+        with unittest.mock.patch.object(linux, "project_at", lambda folder, name: folder * (name == b"fifo")):
+            self.expect("fifo", "project")
 
     @unittest.skipUnless(ROOT, "needs root")
     def test_what_only_root_can_make(self):
