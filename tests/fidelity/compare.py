@@ -241,7 +241,8 @@ def wrong_births(lines, left):
         node = json.loads(line)
         prefix = os.path.realpath(left) + "/"
         # Names that JSON can't hold have replacements in them.
-        if not node.get("path", "").startswith(prefix) or len(node["path"]) > 4000 or "\ufffd" in node["path"]:
+        path = node.get("path", "")
+        if not path.startswith(prefix) or len(path) > 4000 or "\ufffd" in path:
             continue
         name = os.fsencode(node["path"][len(prefix):])
         birth = linux.birth_ns(top, name)
@@ -253,6 +254,7 @@ def wrong_births(lines, left):
         count += 1
         if told != birth:
             yield name, "birth", f"{told} is not {birth}"
+    os.close(top)
     if count == 0:
         yield b"", "birth", "the list tells nothing of what is below LEFT"
 
@@ -272,6 +274,8 @@ def main(arguments):
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     comparison = Comparison(options.left, options.right, options)
     comparison.run()
+    for tree in comparison.trees:
+        os.close(tree.top)
     found = comparison.found
     total = len(found)
     if options.told:

@@ -144,6 +144,10 @@ class Matrix:
             self.make_tree(tree, kind)
             self.run("init", repository=kind)
             self.run("backup", tree, repository=kind)
+            # 1 TiB of holes leaves no hashes of its pages behind.
+            cache = subprocess.run(["du", "-sm", self.at("root", "cache")], capture_output=True, check=True)
+            if int(cache.stdout.split()[0]) > 64 + 128 * LONG:
+                raise Failed(f"the cache takes {cache.stdout.split()[0].decode()} MiB")
             self.run("ls", f"latest:{tree}", "--recursive", repository=kind)
             if compare.main(["--below", "--births", self.lines, tree, tree]):
                 raise Failed("birth times are not what they were")

@@ -6,6 +6,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/inode_flags.h"
 #include "tests/support/tree_build.h"
 
