@@ -24,6 +24,7 @@ void declare_filters(Syntax& syntax, BackupOptions& options) {
   syntax.flag("--no-ignore-files", &options.no_ignore_files, "don't follow .holdfastignore files");
   syntax.flag("--exclude-caches", &options.exclude_caches,
               "leave out folders that CACHEDIR.TAG marks as caches");
+  syntax.flag("--exclude-nodump", &options.exclude_nodump, "leave out what has the flag d of chattr(1)");
   syntax.option("--exclude-if-present", "FILE[:HEADER]", &options.exclude_if_present,
                 "leave out folders that hold this file, beginning with HEADER");
   syntax.option("--exclude-larger-than", "SIZE", &options.exclude_larger_than,

@@ -149,6 +149,7 @@ Result<source::Filters> filters_of(const BackupOptions& options) {
   filters.rules = TRY(rules_of(options.patterns));
   if (options.no_ignore_files) filters.ignore_file.clear();
   filters.caches = options.exclude_caches;
+  filters.nodump = options.exclude_nodump;
   for (const std::string& text : options.exclude_if_present) filters.tags.push_back(source::parse_tag(text));
   if (!options.exclude_larger_than.empty()) {
     filters.larger_than_bytes = TRY_AS(parse_size(options.exclude_larger_than), "--exclude-larger-than");

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "cli/output.h"
+#include "model/flags.h"
 
 namespace holdfast::cli {
 
@@ -48,6 +49,9 @@ JsonObject entry_json(const model::Entry& entry) {
   object.add("mode", attributes.mode).add("permissions", mode_text(attributes));
   object.add("mtime", time_text_exact(entry.mtime, 0));
   if (attributes.type == model::FileType::symlink) object.add("linktarget", entry.target);
+  if (entry.birth) object.add("birthtime", time_text_exact(*entry.birth, 0));
+  if (attributes.flags != 0) object.add("flags", model::flags_text(attributes.flags));
+  if (attributes.project != 0) object.add("project", attributes.project);
   if (entry.link_group != 0) object.add("link_group", entry.link_group);
   if (entry.changed_while_read) object.add("changed_while_read", true);
   return object;

@@ -44,6 +44,7 @@ struct BackupOptions {
   Words patterns;  // "--exclude=…", "--iexclude=…", "--include=…", "--exclude-file=…", in order
   bool no_ignore_files = false;
   bool exclude_caches = false;
+  bool exclude_nodump = false;
   Words exclude_if_present;
   std::string exclude_larger_than;
   bool one_file_system = false;

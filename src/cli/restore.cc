@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 
+#include <map>
+#include <mutex>
+
 #include "cli/commands.h"
 #include "cli/path_lists.h"
 #include "cli/progress.h"
@@ -110,7 +113,34 @@ void add(flow::RestoreReport& sum, const flow::RestoreReport& more) {
   sum.problems += more.problems;
 }
 
-std::string summary_json(const flow::RestoreReport& report, std::uint64_t seconds, bool dry_run) {
+// What the target could not hold, by kind: "owner", "xattr", … The sink warns from any thread.
+class Lost {
+ public:
+  void add(std::string_view what) {
+    const std::lock_guard lock(mutex_);
+    ++counts_[std::string(what.substr(0, what.find(' ')))];
+  }
+  // {"owner":3,"xattr":1}
+  std::string json() const {
+    JsonObject object;
+    for (const auto& [kind, count] : counts_) object.add(kind, count);
+    return object.text();
+  }
+  // "3 × owner, 1 × xattr"; "" where there is none.
+  std::string text() const {
+    std::string out;
+    for (const auto& [kind, count] : counts_)
+      out += fmt::format("{}{} × {}", out.empty() ? "" : ", ", count, kind);
+    return out;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::uint64_t> counts_;
+};
+
+std::string summary_json(const flow::RestoreReport& report, const Lost& lost, std::uint64_t seconds,
+                         bool dry_run) {
   JsonObject object;
   object.add("message_type", "summary").add("seconds_elapsed", seconds);
   if (dry_run) object.add("dry_run", true);
@@ -118,10 +148,12 @@ std::string summary_json(const flow::RestoreReport& report, std::uint64_t second
   object.add("files_restored", report.files_restored).add("files_skipped", report.files_skipped);
   object.add("files_deleted", report.files_deleted).add("total_bytes", report.bytes);
   object.add("bytes_restored", report.bytes_restored).add("files_verified", report.verified_files);
+  object.raw("not_set", lost.json());
   return object.add("error_count", report.problems).text();
 }
 
-std::string summary_text(const flow::RestoreReport& report, std::uint64_t seconds, bool dry_run) {
+std::string summary_text(const flow::RestoreReport& report, const Lost& lost, std::uint64_t seconds,
+                         bool dry_run) {
   std::string out =
       fmt::format("{} {} and {}: {} of {} in {}\n", dry_run ? "Would restore" : "Restored",
                   counted(report.files_restored, "file"), counted(report.directories, "folder"),
@@ -131,6 +163,7 @@ std::string summary_text(const flow::RestoreReport& report, std::uint64_t second
   if (report.files_deleted > 0) out += fmt::format("{} removed\n", counted(report.files_deleted, "object"));
   if (report.verified_files > 0)
     out += fmt::format("{} read back and found right\n", counted(report.verified_files, "file"));
+  if (!lost.text().empty()) out += "Could not be set: " + lost.text() + "\n";
   if (report.problems > 0) out += fmt::format("{} not as they were\n", counted(report.problems, "object"));
   return out;
 }
@@ -170,7 +203,9 @@ Result<int> run(Context& context, const RestoreOptions& options) {
   target.numeric_owner = options.numeric_owner;
   target.sparse = options.sparse;
   target.dry_run = options.dry_run;
+  Lost lost;
   target.warn = [&](const sink::Warning& warning) {
+    lost.add(warning.what);
     progress.problem(warning.path, "restore of " + warning.what, warning.error);
   };
   const auto sink = TRY(sink::DirectorySink::make(options.target, target));
@@ -184,9 +219,9 @@ Result<int> run(Context& context, const RestoreOptions& options) {
   progress.finish();
   const auto seconds = static_cast<std::uint64_t>((system_clock().ticks_ns() - started) / 1'000'000'000);
   if (context.global.json) {
-    context.out.line(summary_json(report, seconds, options.dry_run));
+    context.out.line(summary_json(report, lost, seconds, options.dry_run));
   } else if (!context.global.quiet) {
-    context.out.write(summary_text(report, seconds, options.dry_run));
+    context.out.write(summary_text(report, lost, seconds, options.dry_run));
   }
   const int unreadable = warn_unreadable(context, list.history());
   return report.problems > 0 || progress.problems() > 0 ? exit_code(Errc::partial) : unreadable;

@@ -152,7 +152,7 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
   if (!make_fit(item.entry)) return {};
   item.entry.content.clear();
   item.entry.link_group = 0;
-  if (regular && item.links > 1) {
+  if (item.entry.attributes.type != model::FileType::directory && item.links > 1) {
     Encoder name;
     name.u64(item.device);
     name.u64(item.stamp.inode);

@@ -14,6 +14,11 @@ bool Archive::collect_content(Pending& pending) {
     entry = std::move(member.item.entry);
     results.push_back(&member.result);
   }
+  if (!pending.ranges.empty()) {
+    const model::Attributes& opened = pending.ranges.front()->range->item.entry.attributes;
+    entry.attributes.flags = opened.flags;
+    entry.attributes.project = opened.project;
+  }
   for (const auto& job : pending.ranges) results.push_back(&job->range->result);
   if (results.empty()) return true;
   entry.content.clear();
@@ -24,6 +29,7 @@ bool Archive::collect_content(Pending& pending) {
       if (result->error->kind() != Errc::not_found) fail(entry.path, "read", *result->error);
       return false;
     }
+    if (result->incomplete) fail(entry.path, "scan", *result->incomplete);
     entry.changed_while_read = entry.changed_while_read || result->changed;
     entry.size_bytes += result->size_bytes;
     for (const model::Extent& extent : result->content) append_extent(entry.content, extent);
@@ -52,7 +58,10 @@ void Archive::keep_page_hashes(const Pending& pending) {
     return;
   const auto file = PageFile::create(context_.local, path, context_.transaction.id());
   if (file == nullptr) return;
-  for (const auto& job : pending.ranges) file->write(job->range->from / kRangeBytes, job->range->pages.now);
+  for (const auto& job : pending.ranges) {
+    const auto& now = job->range->pages.now;
+    if (!now.empty()) file->write(job->range->from / kRangeBytes, now);
+  }
   pages_.emplace_back(path, context_.transaction.id());
 }
 

@@ -59,9 +59,9 @@ bool same_record(const model::Commit& a, const model::Commit& b) {
 
 bool Copier::same_entry(const model::Entry& mine, const model::Entry& theirs) const {
   const bool same = mine.path == theirs.path && mine.attributes == theirs.attributes &&
-                    mine.mtime == theirs.mtime && mine.size_bytes == theirs.size_bytes &&
-                    mine.target == theirs.target && mine.device == theirs.device &&
-                    mine.content.size() == theirs.content.size();
+                    mine.mtime == theirs.mtime && mine.birth == theirs.birth &&
+                    mine.size_bytes == theirs.size_bytes && mine.target == theirs.target &&
+                    mine.device == theirs.device && mine.content.size() == theirs.content.size();
   if (!same) return false;
   for (std::size_t i = 0; i < mine.content.size(); ++i) {
     const model::Extent& a = mine.content[i];

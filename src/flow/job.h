@@ -22,9 +22,10 @@ inline constexpr std::uint64_t kStreamBytesMax = std::uint64_t{1} << 62;
 
 struct FileResult {
   std::vector<model::Extent> content;
-  std::uint64_t size_bytes = 0;  // that were read
-  bool changed = false;          // the file is not what the walk saw
-  std::optional<Error> error;    // this file could not be read
+  std::uint64_t size_bytes = 0;     // that were read
+  bool changed = false;             // the file is not what the walk saw
+  std::optional<Error> error;       // this file could not be read
+  std::optional<Error> incomplete;  // its content could, but not all about it
 };
 
 struct Member {
@@ -38,7 +39,7 @@ struct Member {
 // zeros.
 struct PageHashes {
   std::vector<std::uint64_t> before;  // empty: not known
-  std::vector<std::uint64_t> now;
+  std::vector<std::uint64_t> now;  // empty where the range is one hole
 };
 
 struct Range {

@@ -29,6 +29,7 @@ class Meter::Reading final : public source::Content {
     if (data < to - from) meter_.read(path_, to - from - data);  // holes are done with
     return runs;
   }
+  Result<void> complete(model::Attributes& attributes) override { return inner_->complete(attributes); }
   Result<bool> unchanged_since(const source::Item& item) override { return inner_->unchanged_since(item); }
 
  private:

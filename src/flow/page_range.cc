@@ -16,9 +16,7 @@ PageRange::PageRange(Storer& storer, Range& range, source::Content& content)
         return storer.store_data(data, Storer::Remember::nothing, stop);
       }),
       sparse_(sparse_chunks(range.before)),
-      old_from_(range.from) {
-  range_.pages.now.assign((range.to - range.from) / kPageBytes, 0);
-}
+      old_from_(range.from) {}
 
 Result<bool> PageRange::read_block(std::uint64_t from, std::size_t length) {
   block_.resize(length);
@@ -50,6 +48,8 @@ Result<void> PageRange::store(std::stop_token stop) {
       patch_.keep(hole(to - from));
       continue;
     }
+    // A range that is one hole has none, so that a huge file of holes costs nothing.
+    if (range_.pages.now.empty()) range_.pages.now.assign((range_.to - range_.from) / kPageBytes, 0);
     const bool read = TRY(read_block(from, static_cast<std::size_t>(to - from)));
     if (!read) return {};
     hash_pages((from - range_.from) / kPageBytes, block_);

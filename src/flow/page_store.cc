@@ -71,6 +71,7 @@ std::vector<std::uint64_t> PageFile::read(std::uint64_t range) {
   const auto offset = static_cast<off_t>(range * kRecordBytes);
   if (::pread(fd_.get(), sealed.data(), sealed.size(), offset) != static_cast<ssize_t>(sealed.size()))
     return {};
+  if (all_zero(Bytes(sealed).first(64))) return {};  // a hole: nothing was written there
   if (!aead_.open(nonce(range), {}, sealed, plain)) return {};
   Decoder in(plain);
   std::vector<std::uint64_t> hashes(std::min<std::uint64_t>(in.u32(), kRangeBytes / kPageBytes));

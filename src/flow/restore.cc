@@ -4,6 +4,7 @@
 
 #include "base/queue.h"
 #include "base/task_group.h"
+#include "flow/restore_directories.h"
 #include "flow/restore_worker.h"
 
 namespace holdfast::flow {
@@ -15,8 +16,6 @@ constexpr std::uint64_t kBatchBytes = kMiB;
 constexpr std::size_t kBatchFiles = 512;
 constexpr std::uint64_t kPieceBytes = 16 * kMiB;
 constexpr std::size_t kQueuedTasks = 16;
-// Directories to be finished are kept encoded, this many to a block, which is within a leaf's limits.
-constexpr std::size_t kBlockEntries = 1024;
 
 bool is_below(std::string_view path, std::string_view top) {
   return top.empty() || path == top ||
@@ -27,42 +26,6 @@ std::string_view parent_of(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return slash == path.npos ? std::string_view() : path.substr(0, slash);
 }
-
-// Directories that are to be seen to again, from the last to the first, when all in them is there. There may
-// be millions.
-class Directories {
- public:
-  void add(const model::Entry& entry) {
-    const std::uint64_t text = model::text_bytes(entry);
-    if (open_.size() == kBlockEntries || open_text_ + text > model::kLeafTextBytesMax) close();
-    open_text_ += text;
-    open_.push_back(entry);
-  }
-
-  template <typename Each>
-  void take_in_reverse(Each each) {
-    close();
-    std::vector<model::Entry> entries;
-    for (; !blocks_.empty(); blocks_.pop_back()) {
-      const auto decoded = model::decode_block(blocks_.back(), entries);
-      HF_ASSERT(decoded.ok());
-      std::for_each(entries.rbegin(), entries.rend(), each);
-    }
-  }
-
- private:
-  void close() {
-    Encoder block;
-    model::encode_block(block, open_);
-    blocks_.push_back(block.take());
-    open_.clear();
-    open_text_ = 0;
-  }
-
-  std::vector<model::Entry> open_;
-  std::uint64_t open_text_ = 0;
-  std::vector<Buffer> blocks_;
-};
 
 // The walk of the tree: makes directories and special files itself, hands files to the workers.
 class Restorer {
@@ -81,14 +44,16 @@ class Restorer {
   Result<void> walk_below(const std::string& path);
   // `partly`: a directory on the way to what was asked for.
   Result<void> take(const model::Entry& found, bool partly = false);
+  bool is_later_name(model::Entry& entry);
   Result<void> take_regular(model::Entry entry, sink::Action action);
   Result<void> take_large(model::Entry entry, sink::Action action);
   Result<void> go_on_behind(const Error& error, const std::string& last);
   void imply_directories(const model::Entry& entry);
-  void open_directories(std::string_view path);
+  void open_directories();
   void make_directory(const model::Entry& entry);
   void close_directories(std::string_view path);
   void close_directory();
+  void make_copy(const model::Entry& entry);
   Result<void> send(RestoreTask task);
   Result<void> send_batch();
 
@@ -109,8 +74,13 @@ class Restorer {
   bool torn_ = false;                 // parts of the tree can't be read
   RestoreTask batch_;
   std::uint64_t batch_bytes_ = 0;
-  std::map<std::uint64_t, std::string> groups_;              // link group → first path restored
-  std::vector<std::pair<model::Entry, std::string>> links_;  // and to what
+  // The names of one file: the path that others are linked to, and what it holds, once there are others.
+  struct Group {
+    std::string first;
+    std::vector<model::Extent> content;
+  };
+  std::map<std::uint64_t, Group> groups_;
+  std::vector<model::Entry> links_;  // to be linked, without content
   Directories made_;
   Directories kept_;  // that were there, with Overwrite::never: as they were
 };
@@ -186,6 +156,7 @@ void Restorer::imply_directories(const model::Entry& entry) {
     directory.attributes.type = model::FileType::directory;
     directory.attributes.mode = 0700;
     directory.attributes.xattrs.clear();
+    directory.attributes.flags = directory.attributes.project = 0;
     directory.mtime = entry.mtime;
     stack_.push_back({std::move(directory), false, true, {}});
   }
@@ -213,7 +184,7 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
   const bool directory = entry.attributes.type == model::FileType::directory;
   if (directory) stack_.push_back({entry, false, partly, {}});
   if (spec_.wanted && !spec_.wanted(found)) return {};
-  open_directories(entry.path);
+  open_directories();
   if (directory) return {};
   const auto action = context_.sink.decide(entry);
   if (!action.ok()) {
@@ -232,14 +203,14 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
     return spec_.dry_run ? Result<void>() : take_regular(std::move(entry), action.value());
   }
   ++report_.others;
-  if (spec_.dry_run || action.value() == sink::Action::skip) return {};
+  if (spec_.dry_run || action.value() == sink::Action::skip || is_later_name(entry)) return {};
   const auto made = context_.sink.make_special(entry, action.value());
   if (!made.ok()) context_.fail(entry.path, "restore", made.error());
   return {};
 }
 
 // Makes the directories on the stack that are not there yet.
-void Restorer::open_directories(std::string_view) {
+void Restorer::open_directories() {
   for (OpenDirectory& directory : stack_) {
     if (std::exchange(directory.made, true) || directory.entry.path.empty()) continue;
     ++report_.directories;
@@ -283,15 +254,20 @@ void Restorer::close_directory() {
   if (!removed.ok()) context_.fail(directory.entry.path, "delete", removed.error());
 }
 
+// One more name of what is restored already: taken, to be linked at the end.
+bool Restorer::is_later_name(model::Entry& entry) {
+  if (entry.link_group == 0) return false;
+  const auto [group, is_first] = groups_.try_emplace(entry.link_group, Group{entry.path, {}});
+  if (is_first) return false;
+  // Kept once for all names: there may be many of a file of many pieces.
+  if (group->second.content.empty()) group->second.content = std::move(entry.content);
+  entry.content.clear();
+  links_.push_back(std::move(entry));
+  return true;
+}
+
 Result<void> Restorer::take_regular(model::Entry entry, sink::Action action) {
-  if (entry.link_group != 0) {
-    const auto [first, is_first] = groups_.try_emplace(entry.link_group, entry.path);
-    if (!is_first) {
-      entry.content.clear();  // there may be many names of a file of many pieces
-      links_.emplace_back(std::move(entry), first->second);
-      return {};
-    }
-  }
+  if (is_later_name(entry)) return {};
   if (entry.size_bytes > kPieceBytes && action != sink::Action::metadata)
     return take_large(std::move(entry), action);
   // A batch ends where a chunk does, so that no two workers open the same bundle.
@@ -343,15 +319,41 @@ Result<void> Restorer::send_batch() {
 }
 
 void Restorer::finish() {
-  for (const auto& [entry, first] : links_) {
-    const auto linked = context_.sink.link(entry, first);
-    if (!linked.ok()) context_.fail(entry.path, "restore", linked.error());
-    if (linked.ok()) ++context_.files_restored;
+  for (const model::Entry& entry : links_) {
+    const auto linked = context_.sink.link(entry, groups_[entry.link_group].first);
+    if (!linked.ok()) {
+      context_.fail(entry.path, "restore", linked.error());
+    } else if (linked.value()) {
+      ++context_.files_restored;
+    } else {
+      make_copy(entry);
+    }
   }
   made_.take_in_reverse([&](const model::Entry& entry) {
     const auto finished = context_.sink.finish_directory(entry);
     if (!finished.ok()) context_.fail(entry.path, "restore", finished.error());
   });
+}
+
+// No more names can be given to what it should be a name of: it gets a content of its own, to which those
+// that follow are linked.
+void Restorer::make_copy(const model::Entry& entry) {
+  context_.fail(entry.path, "restore of links",
+                Error(Errc::unsupported, entry.path + ": the target allows no more names of one file"));
+  const auto action = context_.sink.decide(entry);
+  if (!action.ok()) return context_.fail(entry.path, "restore", action.error());
+  Group& group = groups_[entry.link_group];
+  group.first = entry.path;
+  if (entry.attributes.type != model::FileType::regular) {
+    const auto made = context_.sink.make_special(entry, action.value());
+    if (!made.ok()) context_.fail(entry.path, "restore", made.error());
+    return;
+  }
+  RestoreTask task;
+  task.files.push_back({entry, action.value()});
+  task.files.back().entry.content = group.content;
+  // Errors of the file are told by the worker; a stop by the one who asked for it.
+  static_cast<void>(RestoreWorker(context_).run(task, stop_));
 }
 
 // After what was made: a directory that was there is in none that was not.

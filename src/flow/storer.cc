@@ -136,6 +136,8 @@ void Storer::read_member(Member& member) {
     result.error = std::move(content).error();
     return;
   }
+  auto completed = content.value()->complete(member.item.entry.attributes);
+  if (!completed.ok()) result.incomplete = std::move(completed).error();
   const std::size_t at = bundle_.size();
   const std::uint64_t size = member.item.entry.size_bytes;
   bundle_.resize(at + size);
@@ -257,6 +259,10 @@ Result<void> Storer::store_range(Range& range, std::stop_token stop) {
   if (!content.ok()) {
     range.result.error = std::move(content).error();
     return {};
+  }
+  if (range.from == 0) {
+    auto completed = content.value()->complete(range.item.entry.attributes);
+    if (!completed.ok()) range.result.incomplete = std::move(completed).error();
   }
   TRY(range.paged ? store_by_pages(range, *content.value(), stop)
                   : store_by_content(range, *content.value(), stop));

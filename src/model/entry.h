@@ -2,6 +2,7 @@
 // Plain values.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,8 @@ struct Attributes {
   std::string user;  // empty: unknown
   std::string group;
   std::vector<Xattr> xattrs;  // sorted by name; POSIX ACLs are system.posix_acl_access and _default
+  std::uint32_t flags = 0;    // those of chattr(1) that are kept: model/flags.h
+  std::uint32_t project = 0;  // of project quotas
   auto operator<=>(const Attributes&) const = default;
 };
 
@@ -63,6 +66,7 @@ struct Entry {
   std::string path;
   Attributes attributes;
   Time mtime;
+  std::optional<Time> birth;        // nobody can set it again: kept to be looked at
   std::uint64_t size_bytes = 0;     // regular files
   std::vector<Extent> content;      // regular files: covers [0, size_bytes) in order
   std::string target;               // symlinks

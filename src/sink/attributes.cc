@@ -46,6 +46,10 @@ std::optional<Id> number_by_name(Ask ask, Id Record::*id) {
   return found->*id;
 }
 
+model::Time mtime_of(const struct stat& st) {
+  return {st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)};
+}
+
 }  // namespace
 
 Attributes::Attributes(const DirectoryOptions& options)
@@ -53,6 +57,12 @@ Attributes::Attributes(const DirectoryOptions& options)
 
 void Attributes::warn(const model::Entry& entry, std::string what, int failure) {
   options_.warn({entry.path, what, errno_error(failure, fmt::format("set {} of {}", what, entry.path))});
+}
+
+// Set without an error, and yet it isn't so.
+void Attributes::lost(const model::Entry& entry, std::string what) {
+  Error error(Errc::unsupported, fmt::format("{}: the target can't hold its {}", entry.path, what));
+  options_.warn({entry.path, std::move(what), std::move(error)});
 }
 
 Attributes::Owner Attributes::owner_of(const model::Attributes& attributes) {
@@ -92,8 +102,12 @@ void Attributes::set(const Object& object, const model::Entry& entry, int made_w
   const bool assume = made_with >= 0 && !careful_;
   const Owner owner = owner_of(attributes);
   mode_t mode = attributes.mode;
+  set_flags(object, entry, assume);
+  set_project(object, entry, assume);
+  bool owned = true;
   if (!assume || owner != self_) {
-    if (!set_owner(object, entry, owner) && (mode & kSetId) != 0) {
+    owned = set_owner(object, entry, owner);
+    if (!owned && (mode & kSetId) != 0) {
       // Somebody else's suid program must not become one of ours.
       mode &= ~kSetId;
       warn(entry, "mode", EPERM);
@@ -103,11 +117,19 @@ void Attributes::set(const Object& object, const model::Entry& entry, int made_w
   // forbid them.
   const bool inherited_acls = careful_ && !is_link && attributes.type != model::FileType::socket;
   if (!attributes.xattrs.empty() || made_with < 0 || inherited_acls) set_xattrs(object, entry, false);
+  bool moded = !is_link;
   if (!is_link && (!assume || owner != self_ || (static_cast<mode_t>(made_with) & ~umask_) != mode)) {
-    set_mode(object, entry, mode);
+    moded = set_mode(object, entry, mode);
   }
   if (!attributes.xattrs.empty()) set_xattrs(object, entry, true);
-  set_times(object, entry);
+  const bool timed = set_times(object, entry);
+  // File systems round times, ignore modes and owners, or give up sgid without a word.
+  struct stat st;
+  if (::fstat(object.fd, &st) != 0) return warn(entry, "times", errno);
+  if (owned && Owner{st.st_uid, st.st_gid} != owner) lost(entry, "owner");
+  if (moded && (st.st_mode & 07777) != mode) lost(entry, "mode");
+  if (timed && mtime_of(st) != entry.mtime) lost(entry, "times");
+  lock(object, entry);
 }
 
 void Attributes::put_back(const Object& object, const model::Entry& was) {
@@ -115,9 +137,8 @@ void Attributes::put_back(const Object& object, const model::Entry& was) {
   if (::fstat(object.fd, &st) != 0) return warn(was, "mode", errno);
   // Nothing of an object that wasn't touched, not even its ctime.
   if ((st.st_mode & 07777) != was.attributes.mode) set_mode(object, was, was.attributes.mode);
-  if (model::Time{st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)} != was.mtime) {
-    set_times(object, was);
-  }
+  if (mtime_of(st) != was.mtime) set_times(object, was);
+  lock(object, was);
 }
 
 bool Attributes::set_owner(const Object& object, const model::Entry& entry, Owner owner) {
@@ -133,10 +154,11 @@ bool Attributes::set_owner(const Object& object, const model::Entry& entry, Owne
   return false;
 }
 
-void Attributes::set_mode(const Object& object, const model::Entry& entry, mode_t mode) {
+bool Attributes::set_mode(const Object& object, const model::Entry& entry, mode_t mode) {
   const int result =
       object.is_path ? ::chmod(place_of(object).c_str(), mode) : ::fchmod(object.fd, mode);
   if (result != 0) warn(entry, "mode", errno);
+  return result == 0;
 }
 
 namespace {
@@ -170,6 +192,7 @@ void Attributes::set_xattrs(const Object& object, const model::Entry& entry, boo
       const char* name = names.c_str() + at;
       // Labels of a security module are the system's to give and can't be taken away.
       if (has(wanted, name) || std::string_view(name) == "security.selinux") continue;
+      if (std::string_view(name).starts_with("trusted.SGI_ACL_")) continue;  // xfs: the ACL once more
       const int result =
           object.is_path ? ::removexattr(place.c_str(), name) : ::fremovexattr(object.fd, name);
       if (result != 0 && errno != ENODATA) warn(entry, fmt::format("xattr {}", name), errno);
@@ -185,13 +208,14 @@ void Attributes::set_xattrs(const Object& object, const model::Entry& entry, boo
   }
 }
 
-void Attributes::set_times(const Object& object, const model::Entry& entry) {
+bool Attributes::set_times(const Object& object, const model::Entry& entry) {
   const timespec times[2] = {{0, UTIME_OMIT},
                              {entry.mtime.seconds, static_cast<long>(entry.mtime.nanoseconds)}};
   // An empty path would do, but only since Linux 5.8.
   const int result = object.is_path ? ::utimensat(AT_FDCWD, place_of(object).c_str(), times, 0)
                                     : ::futimens(object.fd, times);
   if (result != 0) warn(entry, "times", errno);
+  return result == 0;
 }
 
 }  // namespace holdfast::sink

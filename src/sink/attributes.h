@@ -26,11 +26,20 @@ class Attributes {
  public:
   explicit Attributes(const DirectoryOptions& options);
 
-  // Set all: owner, xattrs, mode, ACLs, times, in an order in which none undoes another. `made_with` is the
-  // mode that the caller has just created the object with, as itself; -1 where it did not.
+  // Set all: flags, project, owner, xattrs, mode, ACLs, times, in an order in which none undoes another; then
+  // looks whether the file system took them. `made_with` is the mode that the caller has just created the
+  // object with, as itself; -1 where it did not.
   void set(const Object& object, const model::Entry& entry, int made_with);
 
-  // Sets mode and times again, where they are no longer `was`'s.
+  // Those flags of an object just made and open at `fd` that must be there before anything is in it.
+  void prepare(int fd, const model::Entry& entry);
+
+  // What forbids changes, last of all: immutable, append-only. Told where it can't be set.
+  void lock(const Object& object, const model::Entry& entry);
+  // Takes that away from what is there. False where it had none, or may not.
+  static bool unlock(int directory, const char* name);
+
+  // Sets mode, times and flags again, where they are no longer `was`'s.
   void put_back(const Object& object, const model::Entry& was);
 
   // The mode to create a file with so that as little as possible is left to set: never more open than it will
@@ -38,7 +47,7 @@ class Attributes {
   mode_t creation_mode(const model::Entry& entry) const;
   // Who the object will belong to, if that can be set.
   uid_t uid_of(const model::Entry& entry) { return owner_of(entry.attributes).uid; }
-  // From now on nothing is assumed of new objects, since they inherit group or ACL from a directory.
+  // From now on nothing is assumed of new objects: they inherit group, ACL, flags or project of a directory.
   void be_careful() { careful_ = true; }
 
  private:
@@ -48,11 +57,15 @@ class Attributes {
     auto operator<=>(const Owner&) const = default;
   };
   Owner owner_of(const model::Attributes& attributes);
+  void set_flags(const Object& object, const model::Entry& entry, bool assume);
+  void change_flags(int fd, const model::Entry& entry, std::uint32_t there, std::uint32_t wanted);
+  void set_project(const Object& object, const model::Entry& entry, bool assume);
   bool set_owner(const Object& object, const model::Entry& entry, Owner owner);
   void set_xattrs(const Object& object, const model::Entry& entry, bool acls);
-  void set_mode(const Object& object, const model::Entry& entry, mode_t mode);
-  void set_times(const Object& object, const model::Entry& entry);
+  bool set_mode(const Object& object, const model::Entry& entry, mode_t mode);
+  bool set_times(const Object& object, const model::Entry& entry);
   void warn(const model::Entry& entry, std::string what, int failure);
+  void lost(const model::Entry& entry, std::string what);
 
   const DirectoryOptions& options_;
   const Owner self_;

@@ -10,7 +10,9 @@
 #include <filesystem>
 
 #include "base/confine.h"
+#include "base/inode_flags.h"
 #include "base/open_beneath.h"
+#include "model/flags.h"
 #include "sink/remove.h"
 
 namespace holdfast::sink {
@@ -107,7 +109,16 @@ Result<model::Entry> DirectorySink::examine_existing(int fd, const std::string& 
   was.attributes.mode = st.st_mode & 07777;
   was.mtime = {st.st_mtim.tv_sec, static_cast<std::uint32_t>(st.st_mtim.tv_nsec)};
   const bool has_default_acl = ::fgetxattr(fd, "system.posix_acl_default", nullptr, 0) > 0;
-  if ((st.st_mode & S_ISGID) != 0 || has_default_acl) attributes_.be_careful();
+  std::uint32_t flags = 0;
+  std::uint32_t project = 0;
+  if (get_inode_flags(fd, flags) == 0) was.attributes.flags = flags & model::kept_flags();
+  const bool gives_project = (flags & model::kFlagProjectInherit) != 0 && get_project(fd, project) == 0;
+  // Flags are given on too; those that forbid changes aren't, and are taken away until it is finished.
+  constexpr std::uint32_t kLocks = model::kFlagImmutable | model::kFlagAppendOnly;
+  const bool gives_flags = (was.attributes.flags & ~kLocks) != 0;
+  if ((st.st_mode & S_ISGID) != 0 || has_default_acl || gives_flags || gives_project)
+    attributes_.be_careful();
+  if (!is_target && (flags & kLocks) != 0) set_inode_flags(fd, flags & ~kLocks);
   // One of our own that we can't write to (finish_directory and put_back set its mode anew).
   if (!is_target && st.st_uid == ::geteuid() && (st.st_mode & S_IRWXU) != S_IRWXU) {
     static_cast<void>(::chmod(magic_link(fd).c_str(), (st.st_mode & 07777) | S_IRWXU));
@@ -177,6 +188,7 @@ Result<void> DirectorySink::clear(const Place& place, std::string_view path) {
   };
   if (remove(0) == 0 || errno == ENOENT) return {};
   if (errno != EISDIR && errno != EPERM) return errno_error(errno, fmt::format("remove {}", path));
+  if (Attributes::unlock(place.directory->get(), place.name.c_str()) && remove(0) == 0) return {};
   beneath_.forget(path);
   if (remove(AT_REMOVEDIR) == 0) return {};
   return errno_error(errno,
@@ -186,7 +198,13 @@ Result<void> DirectorySink::clear(const Place& place, std::string_view path) {
 Result<std::optional<model::Entry>> DirectorySink::make_directory(const model::Entry& entry) {
   using Was = std::optional<model::Entry>;
   const Place at = TRY(place(entry.path));
-  if (::mkdirat(at.directory->get(), at.name.c_str(), 0700) == 0) return Was();
+  if (::mkdirat(at.directory->get(), at.name.c_str(), 0700) == 0) {
+    if (entry.attributes.flags != 0) {
+      const Fd made = open_beneath(at.directory->get(), at.name.c_str(), kOpenDirectory);
+      if (made.valid()) attributes_.prepare(made.get(), entry);
+    }
+    return Was();
+  }
   if (errno != EEXIST) return errno_error(errno, "make directory " + entry.path);
   fresh_ = false;  // somebody else is at work in the target
   Fd there = open_beneath(at.directory->get(), at.name.c_str(), kOpenDirectory);
@@ -237,6 +255,8 @@ constexpr int kOpenFile = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 // anew).
 Fd open_existing(int directory, const char* name, int access) {
   Fd fd = open_beneath(directory, name, kOpenFile | access);
+  if (!fd.valid() && errno == EPERM && Attributes::unlock(directory, name))
+    return open_beneath(directory, name, kOpenFile | access);
   if (fd.valid() || errno != EACCES) return fd;
   const Fd handle = open_beneath(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   struct stat st;
@@ -280,6 +300,7 @@ Result<std::unique_ptr<FileWriter>> DirectorySink::open_file(const model::Entry&
   writer->fd_ = open_beneath(at.directory->get(), at.name.c_str(), kCreate, mode);
   if (!writer->fd_.valid()) return errno_error(errno, "open " + entry.path);
   writer->made_with_ = static_cast<int>(mode);
+  attributes_.prepare(writer->fd_.get(), entry);
   return writer;
 }
 
@@ -288,11 +309,6 @@ Result<void> DirectorySink::make_special(const model::Entry& entry, Action actio
   const model::FileType type = entry.attributes.type;
   HF_ASSERT(type != model::FileType::regular && type != model::FileType::directory);
   if (action == Action::skip) return {};
-  if (type == model::FileType::socket) {
-    options_.warn(
-        {entry.path, "socket", Error(Errc::unsupported, entry.path + ": sockets are not restored")});
-    return {};
-  }
   const int directory = at.directory->get();
   int made_with = -1;
   if (action != Action::metadata) {
@@ -316,24 +332,38 @@ Result<void> DirectorySink::make_special(const model::Entry& entry, Action actio
   return {};
 }
 
-Result<void> DirectorySink::link(const model::Entry& entry, std::string_view first) {
+Result<bool> DirectorySink::link(const model::Entry& entry, std::string_view first) {
   const Place from = TRY(place(first));
   const Place to = TRY(place(entry.path));
-  const auto link_now = [&] {
-    return ::linkat(from.directory->get(), from.name.c_str(), to.directory->get(), to.name.c_str(), 0);
+  const auto link_plainly = [&] {
+    return ::linkat(from.directory->get(), from.name.c_str(), to.directory->get(), to.name.c_str(), 0) == 0;
   };
-  if (link_now() == 0) return {};
-  if (errno != EEXIST) return errno_error(errno, fmt::format("link {} to {}", entry.path, first));
+  // One that is immutable or append-only can't get another name while it is.
+  const auto link_now = [&] {
+    if (link_plainly()) return true;
+    if (errno != EPERM || !Attributes::unlock(from.directory->get(), from.name.c_str())) return false;
+    const bool linked = link_plainly();
+    const int failure = errno;
+    const Fd fd = open_beneath(from.directory->get(), from.name.c_str(), kOpenFile | O_RDONLY);
+    attributes_.lock({fd.get(), false}, entry);
+    errno = failure;
+    return linked;
+  };
+  const auto failed = [&]() -> Result<bool> {
+    if (errno == EMLINK) return false;
+    return errno_error(errno, fmt::format("link {} to {}", entry.path, first));
+  };
+  if (link_now()) return true;
+  if (errno != EEXIST) return failed();
   struct stat a;
   struct stat b;
   if (::fstatat(from.directory->get(), from.name.c_str(), &a, AT_SYMLINK_NOFOLLOW) == 0 &&
       ::fstatat(to.directory->get(), to.name.c_str(), &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino &&
       a.st_dev == b.st_dev) {
-    return {};
+    return true;
   }
   TRY(clear(to, entry.path));
-  if (link_now() != 0) return errno_error(errno, fmt::format("link {} to {}", entry.path, first));
-  return {};
+  return link_now() ? Result<bool>(true) : failed();
 }
 
 Result<void> DirectorySink::remove_others(const std::string& directory, const std::vector<std::string>& keep,

@@ -41,11 +41,10 @@ class DirectorySink {
   // Opens a regular file as decide() said; nullptr for Action::skip. For Action::metadata nothing is to be
   // written: finish() sets the attributes.
   Result<std::unique_ptr<FileWriter>> open_file(const model::Entry& entry, Action action);
-  // Symlinks, fifos and devices, complete with their attributes. Sockets are left out with a warning: only
-  // the program that listens can make one.
+  // Symlinks, fifos, sockets (to which nobody listens) and devices, complete with their attributes.
   Result<void> make_special(const model::Entry& entry, Action action);
-  // One more name for the file restored at `first`.
-  Result<void> link(const model::Entry& entry, std::string_view first);
+  // One more name for what was restored at `first`. False where the file system allows no more.
+  Result<bool> link(const model::Entry& entry, std::string_view first);
 
   // Removes what is in `directory` ("" is the target) but not in `keep`, sorted, with all below it.
   // `may_remove` is asked first for each of those names, called for each before it is removed, and can spare

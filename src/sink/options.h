@@ -27,7 +27,7 @@ enum class Action : std::uint8_t {
 // Something of an object that couldn't be restored; the rest of it was.
 struct Warning {
   std::string path;
-  std::string what;  // "owner", "mode", "times", "xattr user.note", "socket"
+  std::string what;  // "owner", "mode", "times", "project", "xattr user.note", "flags ia"
   Error error;
 };
 

@@ -9,7 +9,8 @@
 
 namespace holdfast::source {
 
-Result<std::unique_ptr<Content>> FileContent::open(int directory, const std::string& name, std::string path) {
+Result<std::unique_ptr<Content>> FileContent::open(int directory, const std::string& name, std::string path,
+                                                   InodeExtras& extras) {
   // O_NONBLOCK: should a fifo have taken the file's place, the open must not wait for a writer.
   constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
   Fd fd = open_beneath(directory, name.c_str(), kFlags | O_NOATIME);
@@ -18,8 +19,10 @@ Result<std::unique_ptr<Content>> FileContent::open(int directory, const std::str
   struct stat st;
   if (::fstat(fd.get(), &st) != 0) return errno_error(errno, "stat /" + path);
   if (!S_ISREG(st.st_mode)) return Error(Errc::not_found, "/" + path + ": no longer a regular file");
-  const bool may_have_holes = st.st_blocks * 512 < st.st_size;
-  return std::unique_ptr<Content>(new FileContent(std::move(fd), std::move(path), may_have_holes));
+  std::unique_ptr<FileContent> content(new FileContent(std::move(fd), std::move(path), extras));
+  content->device_ = st.st_dev;
+  content->may_have_holes_ = st.st_blocks * 512 < st.st_size;
+  return std::unique_ptr<Content>(std::move(content));
 }
 
 Result<std::size_t> FileContent::read(std::uint64_t offset, MutableBytes out) {
@@ -52,6 +55,10 @@ Result<std::vector<std::pair<std::uint64_t, std::uint64_t>>> FileContent::data_r
   }
   if (from < to) runs.emplace_back(from, to);
   return runs;
+}
+
+Result<void> FileContent::complete(model::Attributes& attributes) {
+  return extras_.read(fd_.get(), device_, path_, attributes);
 }
 
 Result<bool> FileContent::unchanged_since(const Item& item) {

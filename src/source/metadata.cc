@@ -72,6 +72,8 @@ Result<void> read_xattrs(int directory, const std::string& name, const std::stri
   std::optional<Error> first;
   for (std::size_t at = 0; at < names.size(); at = names.find('\0', at) + 1) {
     model::Xattr xattr{names.c_str() + at, {}};
+    // What xfs shows of a POSIX ACL besides the ACL, in a form of its own.
+    if (xattr.name.starts_with("trusted.SGI_ACL_")) continue;
     const auto get = [&](char* buffer, std::size_t size) {
       return ::lgetxattr(place.c_str(), xattr.name.c_str(), buffer, size);
     };

@@ -33,6 +33,8 @@ class Content {
   // Runs of [from, to) that may hold data, in order, without overlap; what is between is a hole.
   virtual Result<std::vector<std::pair<std::uint64_t, std::uint64_t>>> data_runs(std::uint64_t from,
                                                                                  std::uint64_t to) = 0;
+  // Adds to the file's attributes what only an open file tells: chattr flags and project.
+  virtual Result<void> complete(model::Attributes&) { return {}; }
   // False where the file is no longer as the item said (size, mtime, ctime): it changed while it was read.
   virtual Result<bool> unchanged_since(const Item& item) = 0;
 };
@@ -43,7 +45,8 @@ class Source {
   // The next item into `item` (whose memory is reused); false at the end. An error ends the backup.
   virtual Result<bool> next(Item& item, std::stop_token stop) = 0;
   // Adds what next() leaves out because it costs a system call each and an unchanged file doesn't need it:
-  // target of a symlink, xattrs, names of owner and group. On an error `item` holds what could be had.
+  // target of a symlink, xattrs, names of owner and group; flags and project, but for regular files that are
+  // not empty, which are opened anyway (Content::complete). On an error `item` holds what could be had.
   virtual Result<void> complete(Item& item) = 0;
   // Errors here concern this one file only: denied, not_found (vanished), …
   virtual Result<std::unique_ptr<Content>> open(const Item& item) = 0;

@@ -16,6 +16,8 @@ namespace {
 // Outer directories beyond this many are closed and opened again on the way back.
 constexpr std::size_t kOpenFrames = 48;
 
+constexpr unsigned kWanted = STATX_BASIC_STATS | STATX_BTIME;
+
 constexpr int kList = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;
 
 model::FileType type_of(std::uint32_t mode) {
@@ -48,7 +50,9 @@ void clear(Item& item, std::string_view path) {
   attributes.user.clear();
   attributes.group.clear();
   attributes.xattrs.clear();
+  attributes.flags = attributes.project = 0;
   item.entry.mtime = {};
+  item.entry.birth.reset();
   item.entry.size_bytes = 0;
   item.entry.content.clear();
   item.entry.target.clear();
@@ -67,6 +71,7 @@ void fill(Item& item, const struct statx& stx) {
   attributes.uid = stx.stx_uid;
   attributes.gid = stx.stx_gid;
   item.entry.mtime = time_of(stx.stx_mtime);
+  if ((stx.stx_mask & STATX_BTIME) != 0) item.entry.birth = time_of(stx.stx_btime);
   if (S_ISREG(stx.stx_mode)) item.entry.size_bytes = stx.stx_size;
   if (S_ISCHR(stx.stx_mode) || S_ISBLK(stx.stx_mode)) {
     item.entry.device = ::gnu_dev_makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
@@ -185,7 +190,7 @@ Result<Walk::Seen> Walk::visit(Frame& frame, std::size_t i, Item& item) {
   clear(item, path_);
   struct statx stx;
   constexpr int kFlags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-  if (::statx(frame.directory->get(), name.data(), kFlags, STATX_BASIC_STATS, &stx) != 0) {
+  if (::statx(frame.directory->get(), name.data(), kFlags, kWanted, &stx) != 0) {
     const int failure = errno;
     if (frame.above) return errno_error(failure, "can't back up /" + path_);  // a root that went away
     if (failure == ENOENT) return Seen::skip;
@@ -209,8 +214,7 @@ Result<Walk::Seen> Walk::visit_above(std::size_t first_root, std::size_t end_roo
   Fd fd(::openat(directory, name, O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return errno_error(errno, "can't back up /" + roots_.all()[first_root].path);
   struct statx stx;
-  if (::statx(fd.get(), "", AT_EMPTY_PATH, STATX_BASIC_STATS, &stx) != 0)
-    return errno_error(errno, "stat /" + path_);
+  if (::statx(fd.get(), "", AT_EMPTY_PATH, kWanted, &stx) != 0) return errno_error(errno, "stat /" + path_);
   TRY(beneath_.recognise(path_, fd));
   clear(item, path_);
   fill(item, stx);

@@ -175,6 +175,23 @@ class Leaves(unittest.TestCase):
         self.assertEqual(file.attributes.xattrs, [(b"x", b"y")])
         self.assertEqual((file.mtime, file.size, file.link), (Time(15, 4), 3, 9))
 
+    def test_flags_projects_and_births(self):
+        more = self.BLOCK.replace(bytes.fromhex("01 ed03 00 00 00 00 00"),
+                                  bytes.fromhex("11 ed03 00 00 00 00 00 50"))
+        more = more.replace(bytes.fromhex("00 a403 05 06 01 75 00 01 01 78 01 79"),
+                            bytes.fromhex("20 a403 05 06 01 75 00 01 01 78 01 79 07"))
+        folder, file = parse_block(Input(more + bytes.fromhex("02 00 00" "00 01" "01 0c"), "block"))
+        self.assertEqual((folder.attributes.file_flags, folder.attributes.project), (0x50, 0))
+        self.assertEqual((file.attributes.file_flags, file.attributes.project), (0, 7))
+        self.assertEqual((folder.birth, file.birth), (Time(10, 0), Time(14, 6)))
+        only_file = parse_block(Input(more + bytes.fromhex("01 01" "01" "0c"), "block"))
+        self.assertEqual([entry.birth for entry in only_file], [None, Time(14, 6)])
+        for wrong in ("03 00 00 00", "02 00 01 00 00 00 00", "01 00 00 03", "01 00 00"):
+            with self.assertRaises(FormatError):
+                parse_block(Input(more + bytes.fromhex(wrong), "block"))
+        with self.assertRaises(FormatError):  # flags that are said to be there are not 0
+            parse_block(Input(more.replace(b"\0\x50", b"\0\0"), "block"))
+
     def test_every_cut_is_refused(self):
         for size in range(len(self.BLOCK)):
             with self.assertRaises(FormatError):

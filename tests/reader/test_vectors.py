@@ -32,6 +32,8 @@ def described(entries):
     """Entries as the vectors describe them."""
     return [{"path": e.path.decode(), "type": e.type, "mode": e.attributes.mode, "seconds": e.mtime.seconds,
              "nanoseconds": e.mtime.nanoseconds, "size": e.size, "link group": e.link,
+             "flags": e.attributes.file_flags, "project": e.attributes.project,
+             "birth": list(e.birth) if e.birth else None,
              "target": e.target.decode(), "extents": [described_extent(x) for x in e.extents]}
             for e in entries]
 

@@ -11,6 +11,7 @@ FILE_TYPES = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO, stat.S_IFS
               stat.S_IFBLK)
 
 
+HAS_FLAGS, HAS_PROJECT = 16, 32
 PATH_MAX, CHILDREN_MAX, ENTRIES_MAX, TEXT_MAX, XATTR_TEXT = 65535, 512, 2048, 16 << 20, 64
 
 
@@ -34,6 +35,8 @@ class Attributes(NamedTuple):
     user: str
     group: str
     xattrs: list
+    file_flags: int = 0
+    project: int = 0
 
 
 @dataclasses.dataclass
@@ -47,6 +50,7 @@ class Entry:
     target: bytes = b""
     device: int = 0
     extents: tuple = ()
+    birth: Optional[Time] = None
 
     @property
     def type(self):
@@ -100,10 +104,19 @@ def parse_positions(box, count, read=lambda: None):
 
 
 def parse_attributes(box):
-    made = Attributes(box.u8(), box.varint(), box.varint(), box.varint(), box.text(), box.text(),
-                      box.list(lambda: (box.blob(), box.blob()), 2))
+    first = box.u8()
+    made = Attributes(first & ~(HAS_FLAGS | HAS_PROJECT), box.varint(), box.varint(), box.varint(),
+                      box.text(), box.text(), box.list(lambda: (box.blob(), box.blob()), 2),
+                      parse_number(box, first & HAS_FLAGS), parse_number(box, first & HAS_PROJECT))
     require(made.type <= BLOCK_DEVICE and made.mode < 4096, f"{box.what}: unknown type or mode")
     return made
+
+
+def parse_number(box, there):
+    """A u32 that is only there where it isn't 0."""
+    value = box.varint() if there else 0
+    require(not there or 0 < value < 1 << 32, f"{box.what}: flags or a project that can't be")
+    return value
 
 
 def attributes_text(attributes):
@@ -135,6 +148,19 @@ def parse_times(box, count):
         before = Time(second, value)
         times.append(before)
     return times
+
+
+def parse_births(box, entries):
+    """Up to the end of the block; nothing where no entry has a birth time."""
+    if not box.left():
+        return
+    born = [entries[position] for position in parse_positions(box, len(entries))]
+    seconds = [entry.mtime.seconds + box.svarint() for entry in born]
+    for entry, second in zip(born, seconds):
+        second = (second + 2**63) % 2**64 - 2**63
+        value = box.svarint() + (entry.mtime.nanoseconds if second == entry.mtime.seconds else 0)
+        require(0 <= value < 10**9, f"{box.what}: nanoseconds beyond a second")
+        entry.birth = Time(second, value)
 
 
 def parse_content(box, size, chunks, before):
@@ -187,6 +213,7 @@ def parse_block(box):
             entry.extents = parse_content(box, entry.size, chunks, before)
             if entry.extents[-1].chunk:
                 before = entry.extents[-1]
+    parse_births(box, entries)
     box.end()
     require_text(box.what, entries)
     return entries

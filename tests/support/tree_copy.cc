@@ -37,7 +37,10 @@ Result<Copied> copy_tree(source::Source& from, sink::DirectorySink& to, std::str
     TRY(from.complete(item));
     std::unique_ptr<source::Content> content;
     const bool regular = item.entry.attributes.type == model::FileType::regular;
-    if (regular) content = TRY(from.open(item));
+    if (regular) {
+      content = TRY(from.open(item));
+      TRY(content->complete(item.entry.attributes));
+    }
     if (!strip.empty()) item.entry.path.erase(0, strip.size() + 1);
     const sink::Action action = TRY(to.decide(item.entry));
     copied.items.push_back(item);

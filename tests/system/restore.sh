@@ -20,6 +20,8 @@ touch -d '1969-12-31 23:59:59.123456789 UTC' "$data/link" "$data/plain"
 touch -h -d '2001-02-03 04:05:06.7 UTC' "$data/link"
 touch -d '2040-01-01 UTC' "$data/empty"
 
+touch "$data/no dump"
+if chattr +d "$data/no dump" 2>/dev/null; then : ; fi # not every file system can
 exits 0 hf init
 exits 0 hf backup "$data"
 exits 0 hf restore latest --target "$scratch/out"
@@ -34,3 +36,12 @@ after=$(du -sb "$HOLDFAST_REPOSITORY" | cut -f 1)
 exits 0 hf restore latest --target "$scratch/again"
 same_tree "$data" "$scratch/again$data"
 exits 0 hf check --read-data
+
+# nodump leaves a file out only where that is asked for.
+exits 0 hf ls latest
+says "$data/no dump"
+if [ "$(lsattr "$data/no dump" 2>/dev/null | cut -d ' ' -f 1 | tr -dc d)" = d ]; then
+  exits 0 hf backup --exclude-nodump "$data"
+  exits 0 hf ls latest
+  ! grep -qF 'no dump' "$scratch/output" || fail "nodump was not heeded"
+fi

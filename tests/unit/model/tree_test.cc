@@ -19,7 +19,7 @@ using Entries = std::map<std::string, Entry, ByPath>;
 
 class Generator {
  public:
-  explicit Generator(std::uint64_t seed) : random_(seed) {}
+  explicit Generator(std::uint64_t seed) : random_(seed), none_born_(seed % 7 == 0) {}
 
   std::uint64_t below(std::uint64_t n) { return random_() % n; }
 
@@ -43,6 +43,11 @@ class Generator {
                static_cast<std::uint32_t>(below(1'000'000'000))};
     if (below(6) == 0) e.link_group = 1 + below(1000);
     e.changed_while_read = below(10) == 0;
+    // Near the mtime, anywhere at all, or not known; of some blocks none is known.
+    const std::uint64_t birth = none_born_ ? 9 : below(4);
+    if (birth < 2) e.birth = Time{e.mtime.seconds, static_cast<std::uint32_t>(below(1'000'000'000))};
+    if (birth == 2)
+      e.birth = Time{static_cast<std::int64_t>(random_()), static_cast<std::uint32_t>(below(1'000'000'000))};
     switch (e.attributes.type) {
       case FileType::regular:
         content(e);
@@ -77,6 +82,8 @@ class Generator {
     a.uid = static_cast<std::uint32_t>(below(3) == 0 ? random_() : 1000);
     if (below(2) == 0) a.user = "ann";
     if (below(3) == 0) a.group = "staff";
+    if (below(5) == 0) a.flags = static_cast<std::uint32_t>(random_());
+    if (below(5) == 0) a.project = static_cast<std::uint32_t>(random_());
     if (below(8) == 0) a.xattrs = {{"user.a", std::string("\0\xff", 2)}, {"user.b", ""}};
     return a;
   }
@@ -107,6 +114,7 @@ class Generator {
   }
 
   std::mt19937_64 random_;
+  const bool none_born_;
   Extent last_;
 };
 
@@ -134,6 +142,23 @@ Entry file(std::string path) {
 }
 
 }  // namespace
+
+TEST(Block, WhatNobodyHasTakesNoRoom) {
+  std::vector<Entry> plain{file("a"), file("b")};
+  const std::size_t least = block_of(plain).size();
+  std::vector<Entry> back;
+  // What was decoded before is gone.
+  plain[0].birth = Time{7, 8};
+  plain[0].attributes.flags = 0x10;
+  plain[0].attributes.project = 5;
+  EXPECT_GT(block_of(plain).size(), least);
+  ASSERT_TRUE(decode_block(block_of(plain), back).ok());
+  EXPECT_EQ(back, plain);
+  ASSERT_TRUE(decode_block(block_of({file("a"), file("b")}), back).ok());
+  EXPECT_EQ(back, (std::vector<Entry>{file("a"), file("b")}));
+  // Four counts, the one attribute that both have, seven bytes for each entry, two empty columns.
+  EXPECT_EQ(least, 4u + 7u + 2u * 7u + 2u);
+}
 
 TEST(Block, RandomEntriesOfEveryKindRoundTrip) {
   std::vector<Entry> back;  // reused, so that nothing of an earlier block may shine through

@@ -244,6 +244,10 @@ std::vector<Entry> entries() {
   all[2].link_group = 6;
   all[2].content = {{address, id, 5, 9, false}};
   all[3].target = "b";
+  all[0].attributes.flags = 0x50;
+  all[1].attributes.project = 4'000'000'000;
+  all[0].birth = model::Time{1'700'000'000, 1};
+  all[2].birth = model::Time{-5'000'000'000, 999'999'999};
   return all;
 }
 
@@ -263,6 +267,9 @@ Json describe(const std::vector<Entry>& all) {
                    {"size", e.size_bytes},
                    {"link group", e.link_group},
                    {"target", e.target},
+                   {"flags", e.attributes.flags},
+                   {"project", e.attributes.project},
+                   {"birth", e.birth ? Json{e.birth->seconds, e.birth->nanoseconds} : Json()},
                    {"extents", extents}});
   }
   return out;

@@ -268,14 +268,16 @@ TEST(DirectorySink, ADryRunChangesNothing) {
   EXPECT_EQ(describe_tree(target.path()).size(), 1u);
 }
 
-TEST(DirectorySink, SocketsAreNamedNotMade) {
+TEST(DirectorySink, MakesSockets) {
   TempTree target;
-  std::vector<std::string> warnings;
-  DirectoryOptions options;
-  options.warn = [&](const Warning& warning) { warnings.push_back(warning.path + ": " + warning.what); };
-  const auto sink = std::move(DirectorySink::make(target.path(), std::move(options))).value();
-  EXPECT_TRUE(sink->make_special(entry_of("s", model::FileType::socket), Action::create).ok());
-  EXPECT_EQ(warnings, std::vector<std::string>{"s: socket"});
+  const auto sink = std::move(DirectorySink::make(target.path(), {})).value();
+  model::Entry entry = entry_of("s", model::FileType::socket);
+  entry.attributes.mode = 0711;
+  EXPECT_TRUE(sink->make_special(entry, Action::create).ok());
+  struct stat st;
+  ASSERT_EQ(::lstat(target.at("s").c_str(), &st), 0);
+  EXPECT_TRUE(S_ISSOCK(st.st_mode));
+  EXPECT_EQ(st.st_mode & 07777u, 0711u);
 }
 
 TEST(DirectorySink, AnUnprivilegedUserIsToldWhatHeCannotSet) {

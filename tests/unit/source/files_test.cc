@@ -6,6 +6,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "base/inode_flags.h"
 #include "tests/support/tree_build.h"
 
 namespace holdfast::source {
@@ -40,6 +42,8 @@ std::vector<std::string> names(const TempTree& tree, FileOptions options) {
   }
   return out;
 }
+
+constexpr std::uint32_t kNodump = 0x40;
 
 using Names = std::vector<std::string>;
 
@@ -177,6 +181,38 @@ TEST(FileSource, CompletesWhatNextLeftOut) {
   ASSERT_TRUE(source->complete(link).ok());
   EXPECT_EQ(link.entry.target, "target");
   EXPECT_TRUE(::geteuid() != 0 || link.entry.attributes.user == "root");
+}
+
+// Flags of what is opened for its content come with it; of all else with complete().
+TEST(FileSource, ReadsFlagsAndBirthTimes) {
+  TempTree tree;
+  tree.file("full", "x");
+  tree.file("empty", "");
+  tree.directory("folder");
+  for (const char* name : {"full", "empty", "folder"}) {
+    const Fd fd(::open(tree.at(name).c_str(), O_RDONLY | O_CLOEXEC));
+    std::uint32_t flags = 0;
+    if (get_inode_flags(fd.get(), flags) != 0 || set_inode_flags(fd.get(), flags | kNodump) != 0)
+      GTEST_SKIP() << "no flags here";
+  }
+  const auto source = open_source({.roots = {tree.path()}, .filters = {}});
+  int seen = 0;
+  for (Item& item : walk(*source)) {
+    if (!item.entry.path.starts_with(tree.entry(""))) continue;
+    ++seen;
+    ASSERT_TRUE(source->complete(item).ok());
+    if (item.entry.size_bytes > 0) {
+      EXPECT_EQ(item.entry.attributes.flags, 0u);
+      const auto content = source->open(item);
+      ASSERT_TRUE(content.ok() && content.value()->complete(item.entry.attributes).ok());
+    }
+    EXPECT_EQ(item.entry.attributes.flags, kNodump) << item.entry.path;
+    EXPECT_EQ(item.entry.attributes.project, 0u);
+    ASSERT_TRUE(item.entry.birth.has_value());
+    EXPECT_GE(item.stamp.ctime, *item.entry.birth);
+    EXPECT_GT(item.entry.birth->seconds, 1'700'000'000);
+  }
+  EXPECT_EQ(seen, 3);
 }
 
 TEST(FileSource, ReadsContentAndSeesChanges) {
