@@ -44,7 +44,8 @@ class Tree:
             self.groups.setdefault((info.st_dev, info.st_ino), []).append(path)
 
     def group_of(self):
-        return {path: tuple(names) for names in self.groups.values() for path in names}
+        """Of each path with several names, all of them: one list for the whole group, which may be large."""
+        return {path: names for names in self.groups.values() for path in names}
 
 
 def names_in(fd):
@@ -120,12 +121,17 @@ class Comparison:
             self.object(b"", tops, [b"."] * 2, [os.fstat(top) for top in tops])
         self.folder(b"", tops)
         groups = [tree.group_of() for tree in self.trees]
-        for path in sorted(groups[0].keys() | groups[1].keys()):
-            # Of names that only one of the trees has it was told that they are missing.
-            sides = [tuple(name for name in group.get(path, ()) if name in self.seen) for group in groups]
-            sides = [side if len(side) > 1 else () for side in sides]
-            if path in self.seen and sides[0] != sides[1]:
-                self.tell(path, "links", f"{len(sides[0])} names, not the same {len(sides[1])}")
+        counted = {}  # by the two groups that meet in a path: names on each side; None where the same
+        for path in sorted((groups[0].keys() | groups[1].keys()) & self.seen):
+            pair = [group.get(path, ()) for group in groups]
+            key = tuple(map(id, pair))
+            if key not in counted:
+                # Of names that only one of the trees has it was told that they are missing.
+                sides = [[name for name in names if name in self.seen] for names in pair]
+                sides = [side if len(side) > 1 else [] for side in sides]
+                counted[key] = None if sides[0] == sides[1] else tuple(map(len, sides))
+            if counted[key]:
+                self.tell(path, "links", "%d names, not the same %d" % counted[key])
 
     def folder(self, path, folders):
         lists = [names_in(folder) for folder in folders]
@@ -220,15 +226,22 @@ def told_by(lines):
     return told
 
 
+def as_json(path):
+    return path.decode("utf-8", "replace").encode()
+
+
 def silent(found, told, groups):
     """Without those that the program told, of the object or of another of its names."""
+    of_group = {}
+    for path, kind in told:
+        if path in groups:
+            of_group.setdefault(id(groups[path]), set()).add(kind)
     out = []
     for path, kind, text in found:
-        names = [name.decode("utf-8", "replace").encode() for name in groups.get(path, (path,))]  # as in JSON
-        mine = path.decode("utf-8", "replace").encode()
+        mine = as_json(path)
         above = {mine[:i] for i, byte in enumerate(mine) if byte == 0x2F} | {mine}
         lost = any((one, "all") in told for one in above)
-        if not lost and not any((name, kind) in told for name in names):
+        if not (lost or (mine, kind) in told or kind in of_group.get(id(groups.get(path)), ())):
             out.append((path, kind, text))
     return out
 
