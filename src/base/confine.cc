@@ -42,8 +42,7 @@ Result<void> confine_writing(std::span<const int> directories) {
   if (version < 0 && errno == EOPNOTSUPP) return missing("Landlock is switched off in this kernel");
   if (version < 0) return missing("this kernel, or the filter that we run under, has no Landlock");
   if (version < 2) return missing("this kernel's Landlock would forbid hard links between directories");
-  const std::uint64_t writing =
-      kWriteFile | kRemoveAndMake | kRefer | (version >= 3 ? kTruncate : 0);
+  const std::uint64_t writing = kWriteFile | kRemoveAndMake | kRefer | (version >= 3 ? kTruncate : 0);
   const RulesetAttributes attributes{writing | kExecute | (version >= 5 ? kIoctlDevice : 0)};
   const Fd ruleset(static_cast<int>(::syscall(kCreateRuleset, &attributes, sizeof attributes, 0)));
   if (!ruleset.valid()) return errno_error(errno, "make a Landlock ruleset");

@@ -1,7 +1,7 @@
-// Confinement of this process's writing by Landlock (Linux 5.19 and later): from then on the calling thread, and the
-// threads and processes that it starts, can make, change, open for writing, link, rename and remove only what
-// lies below some directories, and start no program, whatever else goes wrong in them. Reading is not
-// touched, nor is what is open already. There is no way back.
+// Confinement of this process's writing by Landlock (Linux 5.19 and later): from then on the calling thread,
+// and the threads and processes that it starts, can make, change, open for writing, link, rename and remove
+// only what lies below some directories, and start no program, whatever else goes wrong in them. Reading is
+// not touched, nor is what is open already. There is no way back.
 #pragma once
 
 #include <span>

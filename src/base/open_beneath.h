@@ -1,7 +1,7 @@
 // Opening what lies below an open directory, so that nothing else can be reached: no symbolic link, no magic
-// link, no way up and out, no absolute path. The kernel sees to that in one step (openat2, Linux 5.6); where it can't,
-// because it is older or a filter of system calls forbids it, every component is opened by itself without
-// following links. Thread-safe.
+// link, no way up and out, no absolute path. The kernel sees to that in one step (openat2, Linux 5.6); where
+// it can't, because it is older or a filter of system calls forbids it, every component is opened by itself
+// without following links. Thread-safe.
 #pragma once
 
 #include <sys/types.h>

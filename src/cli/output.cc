@@ -52,8 +52,8 @@ std::string calendar_text(std::int64_t seconds, int zone_minutes) {
       ::gmtime_r(&shifted, &civil) == nullptr) {
     return fmt::format("@{}", seconds);
   }
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", std::int64_t{civil.tm_year} + 1900, civil.tm_mon + 1,
-                     civil.tm_mday, civil.tm_hour, civil.tm_min, civil.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", std::int64_t{civil.tm_year} + 1900,
+                     civil.tm_mon + 1, civil.tm_mday, civil.tm_hour, civil.tm_min, civil.tm_sec);
 }
 
 }  // namespace
@@ -111,8 +111,8 @@ std::size_t character_bytes(std::string_view text) {
   return overlong || beyond ? 0 : bytes;
 }
 
-// Marks that change the order in which a terminal shows what follows: U+200E, U+200F, U+2028 to U+202E, U+2066 to
-// U+2069. With them a name can be made to look like another one.
+// Marks that change the order in which a terminal shows what follows: U+200E, U+200F, U+2028 to U+202E,
+// U+2066 to U+2069. With them a name can be made to look like another one.
 bool reorders(std::string_view character) {
   if (character.size() != 3 || character[0] != '\xe2') return false;
   const auto second = static_cast<unsigned char>(character[1]);

@@ -100,7 +100,7 @@ Result<LostReport> find_lost(const repo::Repository& repository, unsigned worker
   std::erase_if(found.packs, [](const PackPlan& plan) { return plan.needed.empty(); });
   for (PackPlan& plan : found.packs) plan.read = true;
   const unsigned threads = workers != 0 ? workers : std::max(2u, std::thread::hardware_concurrency());
-  TRY(check_packs(repository, found.packs, threads, findings, counts, observer, stop));
+  TRY(check_packs(repository, found.packs, threads, findings, counts, observer, {}, stop));
   const LostSlots lost = findings.damaged_slots();
   LostReport report;
   report.snapshots = found.live.size();

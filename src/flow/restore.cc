@@ -144,7 +144,6 @@ Result<void> Restorer::go_on_behind(const Error& error, const std::string& last)
   context_.fail(last, "restore", error.copy().context("what comes next in the snapshot is lost"));
   return {};
 }
-
 // Where the tree is torn, directories that an entry lies in may be lost.
 void Restorer::imply_directories(const model::Entry& entry) {
   for (std::size_t at = entry.path.find('/'); at != entry.path.npos; at = entry.path.find('/', at + 1)) {

@@ -64,7 +64,7 @@ Decoded decode_tables(Decoder& in) {
     chunk.chunk.pack.pack = in.varint32();
     chunk.chunk.slot = in.varint32();
     if (in.u8() != 0) chunk.id = in.array<16>();
-    if (!in.ok() || transaction >= transactions.size()) {
+    if (!in.ok() || transaction >= transactions.size() || chunk.chunk.slot >= kSlotsMax) {
       in.fail();
       return {};
     }

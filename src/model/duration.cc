@@ -60,7 +60,8 @@ std::string to_string(const Duration& duration) {
 CivilTime local_time(std::int64_t seconds) {
   const time_t time = seconds;
   struct tm out {};
-  const bool none = ::localtime_r(&time, &out) == nullptr || out.tm_year > 1'000'000 || out.tm_year < -1'000'000;
+  const bool none =
+      ::localtime_r(&time, &out) == nullptr || out.tm_year > 1'000'000 || out.tm_year < -1'000'000;
   if (none) return {};  // no snapshot is of then
   return {.year = out.tm_year + 1900,
           .month = out.tm_mon + 1,

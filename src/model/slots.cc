@@ -120,6 +120,7 @@ Address decode_address(Decoder& in) {
   Address address;
   address.pack = decode_pack(in);
   address.slot = in.u32();
+  if (address.slot >= kSlotsMax) in.fail();
   return address;
 }
 

@@ -145,7 +145,8 @@ Result<std::vector<Child>> decode_node(Bytes bytes, std::uint8_t level) {
     child.files = in.varint();
     child.bytes = in.varint();
     if (!in.ok() || shared > before.size() || shared + rest.size() > kPathBytesMax ||
-        transaction >= transactions.size() || (text += shared + rest.size()) > kNodeTextBytesMax) {
+        transaction >= transactions.size() || child.address.slot >= kSlotsMax ||
+        (text += shared + rest.size()) > kNodeTextBytesMax) {
       in.fail();
       break;
     }

@@ -65,8 +65,7 @@ Result<void> TreeReader::compare(const model::Child& claim, bool is_root, std::s
   if (!is_root && claim.first_path != first_path) {
     return Error(Errc::damaged, "a tree's node does not begin where the node above says");
   }
-  const bool same =
-      claim.entries == sums.entries && claim.files == sums.files && claim.bytes == sums.bytes;
+  const bool same = claim.entries == sums.entries && claim.files == sums.files && claim.bytes == sums.bytes;
   if (strict && !same) return Error(Errc::damaged, "a tree's node has not what the node above says");
   return {};
 }
@@ -119,9 +118,10 @@ Result<void> TreeReader::check_order() {
     return Error(Errc::damaged, "a tree's entries are out of order");
   }
   for (const model::Entry& entry : entries_) {
-    const bool below = !last_other_.empty() && entry.path.size() > last_other_.size() && entry.path[last_other_.size()] == '/' &&
-                       entry.path.starts_with(last_other_);
-    if (below) return Error(Errc::damaged, "a tree has entries below " + last_other_ + ", which is no directory");
+    const bool below = !last_other_.empty() && entry.path.size() > last_other_.size() &&
+                       entry.path[last_other_.size()] == '/' && entry.path.starts_with(last_other_);
+    if (below)
+      return Error(Errc::damaged, "a tree has entries below " + last_other_ + ", which is no directory");
     if (entry.attributes.type != model::FileType::directory) last_other_.assign(entry.path);
   }
   last_path_.assign(entries_.back().path);

@@ -1,7 +1,7 @@
-// TreeReader: the entries of one tree, in order, leaf by leaf; memory is O(leaf). Whoever wrote the tree may lie:
-// what is out of order, lies below something that is no directory, or begins elsewhere than the node above says is
-// Errc::damaged. So no node is read twice however they refer to each other, and reading ends. One thread at a
-// time.
+// TreeReader: the entries of one tree, in order, leaf by leaf; memory is O(leaf). Whoever wrote the tree may
+// lie: what is out of order, lies below something that is no directory, or begins elsewhere than the node
+// above says is Errc::damaged. So no node is read twice however they refer to each other, and reading ends.
+// One thread at a time.
 #pragma once
 
 #include "model/tree.h"
@@ -52,8 +52,8 @@ class TreeReader {
   std::vector<model::Entry> base_;
   model::Address base_address_;
   std::size_t at_ = 0;
-  std::string last_path_;           // of all read so far
-  std::string last_other_;          // the last of something that is no directory
+  std::string last_path_;   // of all read so far
+  std::string last_other_;  // the last of something that is no directory
 };
 
 // The children of one inner node. Errc::damaged where another chunk is there.

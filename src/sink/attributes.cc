@@ -155,8 +155,7 @@ bool Attributes::set_owner(const Object& object, const model::Entry& entry, Owne
 }
 
 bool Attributes::set_mode(const Object& object, const model::Entry& entry, mode_t mode) {
-  const int result =
-      object.is_path ? ::chmod(place_of(object).c_str(), mode) : ::fchmod(object.fd, mode);
+  const int result = object.is_path ? ::chmod(place_of(object).c_str(), mode) : ::fchmod(object.fd, mode);
   if (result != 0) warn(entry, "mode", errno);
   return result == 0;
 }

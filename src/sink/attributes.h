@@ -15,8 +15,8 @@
 namespace holdfast::sink {
 
 // An object to set attributes of, by a descriptor of its own: no name is looked up again, since another
-// object could have taken it. What can't be opened (links, fifos, devices, what its mode forbids) is open with
-// O_PATH.
+// object could have taken it. What can't be opened (links, fifos, devices, what its mode forbids) is open
+// with O_PATH.
 struct Object {
   int fd = -1;
   bool is_path = false;

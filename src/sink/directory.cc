@@ -393,7 +393,8 @@ Result<Fd> DirectorySink::read_back(std::string_view path) {
   const Place at = TRY(place(path));
   Fd fd = open_beneath(at.directory->get(), at.name.c_str(), kOpenFile | O_RDONLY);
   struct stat st;
-  if (!fd.valid() || ::fstat(fd.get(), &st) != 0) return errno_error(errno, fmt::format("read back {}", path));
+  if (!fd.valid() || ::fstat(fd.get(), &st) != 0)
+    return errno_error(errno, fmt::format("read back {}", path));
   if (!S_ISREG(st.st_mode)) return Error(Errc::exists, fmt::format("{}: no longer a regular file", path));
   return fd;
 }

@@ -81,7 +81,6 @@ class DirectorySink {
   Attributes attributes_;
   // The target was empty or not there, and nobody else has made anything in it: nothing can be in the way.
   std::atomic<bool> fresh_ = false;
-
 };
 
 }  // namespace holdfast::sink

@@ -30,10 +30,9 @@ FileWriter::~FileWriter() {
   const std::string name(leaf_of(path_));
   struct stat ours;
   struct stat there;
-  const bool same =
-      ::fstat(fd_.get(), &ours) == 0 &&
-      ::fstatat(directory.value()->get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-      ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+  const bool same = ::fstat(fd_.get(), &ours) == 0 &&
+                    ::fstatat(directory.value()->get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
   if (same) ::unlinkat(directory.value()->get(), name.c_str(), 0);
 }
 

@@ -15,8 +15,8 @@ struct Expected {
 };
 // Nobody makes anything of the tree; a restore says what it could not bring back.
 inline Expected refused() { return {{13}, {3}, {13}, {13}, {13}}; }
-// The tree is one, its files' contents are not there.
-inline Expected without_content() { return {{0}, {3}, {13}, {13}, {13}}; }
+// The tree is one, its files' contents are not there. What a copy takes over says the same there.
+inline Expected without_content() { return {{0}, {3}, {13}, {13}, {0, 13}}; }
 
 struct Case {
   const char* name;

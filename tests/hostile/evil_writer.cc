@@ -41,7 +41,8 @@ model::Child EvilWriter::put_raw(model::ChunkType type, Bytes stored, repo::Code
                                  std::uint32_t plain_bytes, const model::ChunkId& id) {
   const bool tree = type == model::ChunkType::leaf || type == model::ChunkType::node;
   model::Child made;
-  made.address = std::move((tree ? metadata_ : data_)->put({id, type, codec, plain_bytes, stored}, {})).value();
+  made.address =
+      std::move((tree ? metadata_ : data_)->put({id, type, codec, plain_bytes, stored}, {})).value();
   made.id = model::short_id(id);
   insert(references_, made.address);
   if (tree) next_.slot = made.address.slot + 1;
@@ -66,7 +67,8 @@ model::Child EvilWriter::leaf(const std::vector<model::Entry>& entries) {
 
 model::Child EvilWriter::delta(const model::Child& base, const std::vector<std::uint32_t>& removed,
                                const std::vector<model::Entry>& changed) {
-  model::Child made = put(model::ChunkType::leaf, model::encode_delta({base.address, base.id, removed}, changed));
+  model::Child made =
+      put(model::ChunkType::leaf, model::encode_delta({base.address, base.id, removed}, changed));
   made.first_path = base.first_path;
   return made;
 }

@@ -1,6 +1,6 @@
-// EvilWriter: writes what no honest program would, with real keys: an attacker who holds a key that may write,
-// or a client that was taken over. Everything is sealed, signed and addressed as it must be; only what it says
-// lies. Every repository also holds one honest snapshot, the earlier one.
+// EvilWriter: writes what no honest program would, with real keys: an attacker who holds a key that may
+// write, or a client that was taken over. Everything is sealed, signed and addressed as it must be; only what
+// it says lies. Every repository also holds one honest snapshot, the earlier one.
 #pragma once
 
 #include "model/tree.h"

@@ -1,6 +1,6 @@
-// The program against the corpus of hostile snapshots: it refuses them with an error that names it, or takes no
-// harm; writes nothing outside the target; ends soon, with bounded memory; and prints nothing that a terminal
-// would obey.
+// The program against the corpus of hostile snapshots: it refuses them with an error that names it, or takes
+// no harm; writes nothing outside the target; ends soon, with bounded memory; and prints nothing that a
+// terminal would obey.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <thread>
 
 #include "tests/hostile/corpus.h"
 #include "tests/support/tree_build.h"
@@ -48,15 +49,19 @@ class Machine {
   // All but what commands may write to.
   std::map<std::string, std::string> rest() const {
     auto all = test::describe_tree(tree_.path());
-    std::erase_if(all, [](const auto& line) { return line.first == "work" || line.first.starts_with("work/"); });
+    std::erase_if(all,
+                  [](const auto& line) { return line.first == "work" || line.first.starts_with("work/"); });
     return all;
   }
 
   // Runs the program in work/, as `user`.
   Ended run(const Words& words, bool keeps_output = true, uid_t user = ::geteuid()) const {
-    const std::string out = keeps_output ? at("work/out") : "/dev/null", err = at("work/err");
+    static std::atomic<int> count = 0;
+    const std::string mine = at(fmt::format("work/{}", count++)), err = mine + ".err";
+    const std::string out = keeps_output ? mine + ".out" : "/dev/null";
     const Words environment = {"HOLDFAST_REPOSITORY=" + at("repo"), "HOLDFAST_FROM_PASSWORD=secret",
-                               "HOLDFAST_PASSWORD=secret", "HOLDFAST_CACHE_DIR=" + at("work/cache"), "TZ=UTC"};
+                               "HOLDFAST_PASSWORD=secret", "HOLDFAST_CACHE_DIR=" + at("work/cache"),
+                               "TZ=UTC"};
     std::vector<char*> argv{const_cast<char*>("holdfast")}, envp;
     for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
     for (const std::string& word : environment) envp.push_back(const_cast<char*>(word.c_str()));
@@ -118,7 +123,8 @@ void expect(const Machine& machine, const Case& hostile, const std::vector<int>&
   SCOPED_TRACE(words.front());
   const Ended ended = machine.run(words, keeps_output);
   EXPECT_NE(std::find(allowed.begin(), allowed.end(), ended.status), allowed.end())
-      << "exit " << ended.status << "\n" << ended.out.substr(0, 2000) << ended.err.substr(0, 2000);
+      << "exit " << ended.status << "\n"
+      << ended.out.substr(0, 2000) << ended.err.substr(0, 2000);
   if (ended.status != 0) {
     EXPECT_FALSE(ended.err.empty()) << "no word about why";
   }
@@ -144,19 +150,23 @@ TEST_P(Hostile, IsRefusedOrHarmless) {
   make_destination(machine.at("work/copy"));
   const auto before = machine.rest();
   const Expected& expected = hostile.expected;
-  expect(machine, hostile, {0}, {"snapshots"});
-  expect(machine, hostile, expected.list, {"ls", "-l", "latest"});
-  expect(machine, hostile, expected.list, {"find", "-l", "*"});
+  const std::string target = machine.at("work/target"), copy = machine.at("work/copy");
+  std::thread other([&] {
+    expect(machine, hostile, {0}, {"snapshots"});
+    expect(machine, hostile, expected.restore, {"restore", "-v", "latest", "--target", target});
+    // Over what is there by now, among it whatever links the first one made.
+    expect(machine, hostile, expected.restore, {"restore", "latest", "--delete", "--target", target});
+    expect(machine, hostile, expected.list, {"ls", "-l", "latest"});
+    expect(machine, hostile, expected.list, {"find", "-l", "*"});
+  });
   expect(machine, hostile, expected.list, {"diff", "--metadata", "latest~1", "latest"});
-  expect(machine, hostile, expected.restore, {"restore", "-v", "latest", "--target", machine.at("work/target")});
-  // Over what is there by now, among it whatever links the first one made.
-  expect(machine, hostile, expected.restore, {"restore", "latest", "--delete", "--target", machine.at("work/target")});
   if (hostile.dumps) expect(machine, hostile, expected.dump, {"dump", "latest", "/"}, false);
   expect(machine, hostile, expected.check, {"check", "--read-data"});
   expect(machine, hostile, expected.copy,
-         {"copy", "--from-repo", machine.at("repo"), "--repo", machine.at("work/copy"), "latest"});
+         {"copy", "--from-repo", machine.at("repo"), "--repo", copy, "latest"});
   // The honest snapshot beside it is none the worse.
   expect(machine, hostile, {0}, {"restore", "latest~1", "--target", machine.at("work/honest")});
+  other.join();
   EXPECT_EQ(content_of(machine.at("work/honest/d/honest")), "honest");
   EXPECT_EQ(machine.rest(), before);
 }
@@ -185,7 +195,8 @@ TEST(HostileAsAUser, GetsNoRights) {
     evil.commit();
   }
   ASSERT_EQ(::system(("chmod -R a+rX " + machine.at("repo")).c_str()), 0);
-  const Ended ended = machine.run({"restore", "latest", "--target", machine.at("work/target")}, true, kNobody);
+  const Ended ended =
+      machine.run({"restore", "latest", "--target", machine.at("work/target")}, true, kNobody);
   EXPECT_EQ(ended.status, 3) << ended.err;
   struct stat st;
   EXPECT_NE(::lstat(machine.at("work/target/device").c_str(), &st), 0);
