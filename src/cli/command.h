@@ -10,11 +10,12 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/browse_options.h"
 #include "cli/environment.h"
-#include "cli/upkeep_options.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "cli/syntax.h"
+#include "cli/upkeep_options.h"
 
 namespace holdfast::cli {
 

@@ -50,6 +50,13 @@ std::vector<Command> build() {
           {"dump"}, "Write a file, or a folder as a tar archive, to the standard output", "", &declare, &run),
       make_command<RestoreOptions>({"restore", "extract"}, "Restore a snapshot or a part of it", "", &declare,
                                    &run),
+      make_command<MountOptions>(
+          {"mount"}, "Show the snapshots as files and folders, until it is ended",
+          "Needs FUSE. There are folders by id, time, host, tag and path, with links to the latest. Read "
+          "only. New snapshots appear by themselves within seconds. What can't be read gives EIO to its "
+          "reader "
+          "and a line on standard error, and makes the exit code 3; everything else goes on.",
+          &declare, &run),
       make_command<ForgetOptions>(
           {"forget"}, "Drop snapshots by a policy or by name",
           "The rules are ORed: a snapshot stays if any keeps it. Nothing is deleted before a prune;"

@@ -19,7 +19,7 @@ THIRD_PARTY = {
     "nlohmann/": ["src/cli/*.cc"],
     "regex.h": ["src/source/pattern.cc"],
     "sys/acl.h": ["src/source/*.cc", "src/sink/*.cc"],
-    "fuse.h": [],
+    "fuse_lowlevel.h": ["src/mount/fuse.cc"],
     "gtest/": [],
     "rapidcheck": [],
     "benchmark/": ["bench/*"],
