@@ -4,6 +4,8 @@
 
 #include "base/queue.h"
 #include "base/task_group.h"
+#include "flow/newest_first.h"
+#include "flow/restore_directories.h"
 #include "flow/restore_worker.h"
 
 namespace holdfast::flow {
@@ -15,8 +17,6 @@ constexpr std::uint64_t kBatchBytes = kMiB;
 constexpr std::size_t kBatchFiles = 512;
 constexpr std::uint64_t kPieceBytes = 16 * kMiB;
 constexpr std::size_t kQueuedTasks = 16;
-// Directories to be finished are kept encoded, this many to a block, which is within a leaf's limits.
-constexpr std::size_t kBlockEntries = 1024;
 
 bool is_below(std::string_view path, std::string_view top) {
   return top.empty() || path == top ||
@@ -28,48 +28,18 @@ std::string_view parent_of(std::string_view path) {
   return slash == path.npos ? std::string_view() : path.substr(0, slash);
 }
 
-// Directories that are to be seen to again, from the last to the first, when all in them is there. There may
-// be millions.
-class Directories {
- public:
-  void add(const model::Entry& entry) {
-    const std::uint64_t text = model::text_bytes(entry);
-    if (open_.size() == kBlockEntries || open_text_ + text > model::kLeafTextBytesMax) close();
-    open_text_ += text;
-    open_.push_back(entry);
-  }
-
-  template <typename Each>
-  void take_in_reverse(Each each) {
-    close();
-    std::vector<model::Entry> entries;
-    for (; !blocks_.empty(); blocks_.pop_back()) {
-      const auto decoded = model::decode_block(blocks_.back(), entries);
-      HF_ASSERT(decoded.ok());
-      std::for_each(entries.rbegin(), entries.rend(), each);
-    }
-  }
-
- private:
-  void close() {
-    Encoder block;
-    model::encode_block(block, open_);
-    blocks_.push_back(block.take());
-    open_.clear();
-    open_text_ = 0;
-  }
-
-  std::vector<model::Entry> open_;
-  std::uint64_t open_text_ = 0;
-  std::vector<Buffer> blocks_;
-};
-
 // The walk of the tree: makes directories and special files itself, hands files to the workers.
 class Restorer {
  public:
   Restorer(RestoreContext& context, const model::Root& root, RestoreReport& report, Queue<RestoreTask>& queue,
            std::stop_token stop)
-      : context_(context), spec_(context.spec), root_(root), report_(report), queue_(queue), stop_(stop) {}
+      : context_(context),
+        spec_(context.spec),
+        root_(root),
+        report_(report),
+        queue_(queue),
+        stop_(stop),
+        newest_(spec_.newest_first_bytes) {}
 
   Result<void> walk();
   // After the workers are done.
@@ -78,9 +48,11 @@ class Restorer {
   void put_back();
 
  private:
+  Result<void> walk_once();
   Result<void> walk_below(const std::string& path);
   // `partly`: a directory on the way to what was asked for.
   Result<void> take(const model::Entry& found, bool partly = false);
+  Result<void> take_again(const model::Entry& entry, const model::Entry& found);
   Result<void> take_regular(model::Entry entry, sink::Action action);
   Result<void> take_large(model::Entry entry, sink::Action action);
   Result<void> go_on_behind(const Error& error, const std::string& last);
@@ -107,6 +79,8 @@ class Restorer {
   std::stop_token stop_;
   std::vector<OpenDirectory> stack_;  // the path "": the target, where a directory is restored as the top
   bool torn_ = false;                 // parts of the tree can't be read
+  NewestFirst newest_;
+  bool again_ = false;  // a later walk: only for files that no walk before has handed out
   RestoreTask batch_;
   std::uint64_t batch_bytes_ = 0;
   std::map<std::uint64_t, std::string> groups_;              // link group → first path restored
@@ -116,6 +90,20 @@ class Restorer {
 };
 
 Result<void> Restorer::walk() {
+  TRY(walk_once());
+  while (!stack_.empty()) close_directory();
+  const auto hand_out = [&](model::Entry entry, sink::Action action) {
+    return take_regular(std::move(entry), action);
+  };
+  for (bool more = spec_.newest_first; more;) {
+    more = TRY(newest_.take(hand_out));
+    again_ = true;
+    if (more) TRY(walk_once());
+  }
+  return send_batch();
+}
+
+Result<void> Restorer::walk_once() {
   if (spec_.only.empty()) {
     TRY(walk_below(spec_.subpath));
   } else {
@@ -130,8 +118,6 @@ Result<void> Restorer::walk() {
       before = &path;
     }
   }
-  TRY(send_batch());
-  while (!stack_.empty()) close_directory();
   return {};
 }
 
@@ -171,7 +157,8 @@ Result<void> Restorer::walk_below(const std::string& path) {
 Result<void> Restorer::go_on_behind(const Error& error, const std::string& last) {
   if (error.kind() != Errc::damaged && error.kind() != Errc::wrong_key) return error.copy();
   torn_ = true;
-  context_.fail(last, "restore", error.copy().context("what comes next in the snapshot is lost"));
+  if (!again_)
+    context_.fail(last, "restore", error.copy().context("what comes next in the snapshot is lost"));
   return {};
 }
 
@@ -197,7 +184,7 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
     if (entry.path == spec_.subpath) {
       if (entry.attributes.type == model::FileType::directory) {
         entry.path.clear();
-        stack_.push_back({entry, !spec_.wanted || spec_.wanted(found), false, {}});
+        if (!again_) stack_.push_back({entry, !spec_.wanted || spec_.wanted(found), false, {}});
         return {};
       }
       entry.path = entry.path.substr(parent_of(entry.path).empty() ? 0 : parent_of(entry.path).size() + 1);
@@ -205,6 +192,7 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
       entry.path = entry.path.substr(spec_.subpath.size() + 1);
     }
   }
+  if (again_) return take_again(entry, found);
   close_directories(entry.path);
   if (torn_) imply_directories(entry);
   if (spec_.delete_others && !stack_.empty()) {
@@ -215,12 +203,14 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
   if (spec_.wanted && !spec_.wanted(found)) return {};
   open_directories(entry.path);
   if (directory) return {};
+  const bool regular = entry.attributes.type == model::FileType::regular;
+  const bool now = regular && spec_.newest_first && newest_.meets(entry);
   const auto action = context_.sink.decide(entry);
   if (!action.ok()) {
     context_.fail(entry.path, "restore", action.error());
     return {};
   }
-  if (entry.attributes.type == model::FileType::regular) {
+  if (regular) {
     ++report_.files;
     report_.bytes += entry.size_bytes;
     context_.observer.progress(
@@ -229,12 +219,23 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
       ++report_.files_skipped;
       return {};
     }
-    return spec_.dry_run ? Result<void>() : take_regular(std::move(entry), action.value());
+    if (spec_.dry_run) return {};
+    if (!now) return take_regular(std::move(entry), action.value());
+    newest_.add(entry, action.value());
+    return {};
   }
   ++report_.others;
   if (spec_.dry_run || action.value() == sink::Action::skip) return {};
   const auto made = context_.sink.make_special(entry, action.value());
   if (!made.ok()) context_.fail(entry.path, "restore", made.error());
+  return {};
+}
+
+Result<void> Restorer::take_again(const model::Entry& entry, const model::Entry& found) {
+  const bool regular = entry.attributes.type == model::FileType::regular;
+  if (!regular || (spec_.wanted && !spec_.wanted(found)) || !newest_.meets(entry)) return {};
+  const auto action = context_.sink.decide(entry);  // what went wrong was told the first time
+  if (action.ok() && action.value() != sink::Action::skip) newest_.add(entry, action.value());
   return {};
 }
 
@@ -291,8 +292,10 @@ Result<void> Restorer::take_regular(model::Entry entry, sink::Action action) {
       return {};
     }
   }
-  if (entry.size_bytes > kPieceBytes && action != sink::Action::metadata)
+  if (entry.size_bytes > kPieceBytes && action != sink::Action::metadata) {
+    if (spec_.newest_first) TRY(send_batch());
     return take_large(std::move(entry), action);
+  }
   // A batch ends where a chunk does, so that no two workers open the same bundle.
   const bool goes_on = !batch_.files.empty() && !batch_.files.back().entry.content.empty() &&
                        !entry.content.empty() &&
@@ -390,10 +393,7 @@ Result<RestoreReport> restore(const repo::Repository& repository, const repo::Lo
   TRY(std::move(worked));
   if (!walked.ok()) return walked.error().copy();
   if (stopped) return Error(Errc::stopped, "stopped; run the same command again to go on");
-  report.files_restored = context.files_restored;
-  report.bytes_restored = context.bytes_restored;
-  report.verified_files = context.verified_files;
-  report.problems = context.problems;
+  context.tell(report);
   return report;
 }
 

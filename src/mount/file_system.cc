@@ -193,6 +193,7 @@ Result<void> FileSystem::list(const OpenFolder& folder, std::uint64_t from, cons
 Result<void> FileSystem::list_views(const OpenFolder& folder, const Origin& origin, std::uint64_t from,
                                     const Each& each) {
   const ViewNode* node = TRY(view_node(*folder.views, origin));
+  if (node->kind != ViewNode::Kind::folder) return Error(Errc::usage, origin.path + " is no folder");
   for (std::uint64_t i = from; i < node->names.size(); ++i) {
     const std::string& name = node->names[i];
     const std::string path = origin.path.empty() ? name : origin.path + "/" + name;

@@ -60,48 +60,23 @@ auto ask(fuse_req_t request, Call call) {
 }
 
 void reply(fuse_req_t request, const Error& error) {
-  int number = EIO;
-  switch (error.kind()) {
-    case Errc::not_found:
-      number = ENOENT;
-      break;
-    case Errc::usage:
-      number = EINVAL;
-      break;
-    case Errc::stopped:
-      number = EINTR;
-      break;
-    default:
-      server(request).options.complain(error);
-      break;
+  const Errc kind = error.kind();
+  if (kind == Errc::not_found || kind == Errc::usage || kind == Errc::stopped) {
+    fuse_reply_err(request, kind == Errc::not_found ? ENOENT : kind == Errc::usage ? EINVAL : EINTR);
+    return;
   }
-  fuse_reply_err(request, number);
+  server(request).options.complain(error);
+  fuse_reply_err(request, EIO);
 }
 
-std::uint32_t kind_of(model::FileType type) {
-  switch (type) {
-    case model::FileType::regular:
-      return S_IFREG;
-    case model::FileType::directory:
-      return S_IFDIR;
-    case model::FileType::symlink:
-      return S_IFLNK;
-    case model::FileType::fifo:
-      return S_IFIFO;
-    case model::FileType::socket:
-      return S_IFSOCK;
-    case model::FileType::char_device:
-      return S_IFCHR;
-    case model::FileType::block_device:
-      return S_IFBLK;
-  }
-  return S_IFREG;
-}
+// By FileType.
+constexpr std::array<std::uint32_t, 7> kKinds = {S_IFREG,  S_IFDIR, S_IFLNK, S_IFIFO,
+                                                 S_IFSOCK, S_IFCHR, S_IFBLK};
 
 struct stat stat_of(const Status& status) {
   struct stat st {};
   st.st_ino = status.file;
-  st.st_mode = kind_of(status.type) | status.mode;
+  st.st_mode = kKinds[static_cast<std::size_t>(status.type)] | status.mode;
   st.st_nlink = status.links;
   st.st_uid = status.uid;
   st.st_gid = status.gid;
@@ -266,12 +241,9 @@ void list(fuse_req_t request, std::size_t size, off_t offset, const fuse_file_in
   names.send();  // what comes after is asked for again
 }
 
+template <bool kPlus>
 void readdir(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fuse_file_info* info) {
-  list(request, size, offset, info, false);
-}
-
-void readdirplus(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fuse_file_info* info) {
-  list(request, size, offset, info, true);
+  list(request, size, offset, info, kPlus);
 }
 
 // A reply of `text`, or of its size where that is asked for.
@@ -325,8 +297,8 @@ fuse_lowlevel_ops operations(bool acls) {
   ops.lseek = &seek;
   ops.opendir = &opendir;
   ops.releasedir = &releasedir;
-  ops.readdir = &readdir;
-  ops.readdirplus = &readdirplus;
+  ops.readdir = &readdir<false>;
+  ops.readdirplus = &readdir<true>;
   ops.getxattr = &getxattr;
   ops.listxattr = &listxattr;
   ops.statfs = &statfs;

@@ -18,6 +18,7 @@ THIRD_PARTY = {
     "CLI/": ["src/cli/*.cc"],
     "nlohmann/": ["src/cli/*.cc"],
     "regex.h": ["src/source/pattern.cc"],
+    "archive": ["src/sink/zip_cpio.cc"],
     "sys/acl.h": ["src/source/*.cc", "src/sink/*.cc"],
     "fuse_lowlevel.h": ["src/mount/fuse.cc"],
     "gtest/": [],
