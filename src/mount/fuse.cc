@@ -69,7 +69,6 @@ void reply(fuse_req_t request, const Error& error) {
   fuse_reply_err(request, EIO);
 }
 
-// By FileType.
 constexpr std::array<std::uint32_t, 7> kKinds = {S_IFREG,  S_IFDIR, S_IFLNK, S_IFIFO,
                                                  S_IFSOCK, S_IFCHR, S_IFBLK};
 
@@ -209,7 +208,6 @@ class Names {
     used_ += took;
     return true;
   }
-  // "." and "..": the kernel knows them.
   bool add_dot(std::string_view name, std::uint64_t next) {
     Status status;
     status.inode = 0;
@@ -246,7 +244,6 @@ void readdir(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fus
   list(request, size, offset, info, kPlus);
 }
 
-// A reply of `text`, or of its size where that is asked for.
 void reply_sized(fuse_req_t request, const std::string& text, std::size_t size) {
   if (size == 0) {
     fuse_reply_xattr(request, text.size());
@@ -333,16 +330,18 @@ void wake(int fd) {
   [[maybe_unused]] const ssize_t woken = ::write(fd, &one, sizeof one);
 }
 
-// Answers requests until it is unmounted, or `wake_fd` tells to end.
-Result<void> answer(fuse_session* session, int wake_fd) {
+// Answers requests until it is unmounted, or `wake_fd` tells to end. One thread waits, else all wake.
+Result<void> answer(fuse_session* session, int wake_fd, std::mutex& waiting) {
   fuse_buf buffer{};
   std::array<pollfd, 2> fds{pollfd{fuse_session_fd(session), POLLIN, 0}, pollfd{wake_fd, POLLIN, 0}};
   while (fuse_session_exited(session) == 0) {
+    std::unique_lock lock(waiting);
     if (::poll(fds.data(), fds.size(), -1) < 0) continue;
     if (fds[1].revents != 0) break;
     const int got = fuse_session_receive_buf(session, &buffer);
     if (got == -EINTR || got == -EAGAIN) continue;
     if (got <= 0) break;
+    lock.unlock();
     fuse_session_process_buf(session, &buffer);
   }
   std::free(buffer.mem);
@@ -391,9 +390,10 @@ Result<void> serve(FileSystem& files, const ServeOptions& options, std::stop_tok
   if (!waker.valid() || ::fcntl(fd, F_SETFL, O_NONBLOCK) != 0) return errno_error(errno, "mount");
   options.mounted();
   const std::stop_callback ends(stop, [&] { wake(waker.get()); });
+  std::mutex waiting;
   TaskGroup threads;
   for (unsigned i = 0; i < options.threads; ++i)
-    threads.spawn([&](std::stop_token) { return answer(session.session, waker.get()); });
+    threads.spawn([&](std::stop_token) { return answer(session.session, waker.get(), waiting); });
   return threads.wait();
 }
 
