@@ -281,6 +281,8 @@ TEST_F(Mount, AFolderOfManyIsNotReadForOne) {
   const std::uint64_t for_one = mounted_->chunks().fetches();
   EXPECT_LE(for_one, 6u);  // two descents of one or two nodes and a leaf
   EXPECT_EQ(look("snapshots/latest/home/0777777").error().kind(), Errc::not_found);
+  EXPECT_EQ(list(inode("snapshots/latest")), std::vector<std::string>{"home"});
+  EXPECT_LE(mounted_->chunks().fetches(), for_one + 4);  // nor is it for the folder above
   const std::vector<std::string> names = list(inode("snapshots/latest/home"), 1000);
   ASSERT_EQ(names.size(), static_cast<std::size_t>(kMany));
   for (int i = 0; i < kMany; i += 997) EXPECT_EQ(names[static_cast<std::size_t>(i)], fmt::format("{:06}", i));
