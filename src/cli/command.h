@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/browse_options.h"
 #include "cli/environment.h"
 #include "cli/history_options.h"
 #include "cli/key_options.h"

@@ -30,6 +30,22 @@ void declare(Syntax& syntax, GlobalOptions& options) {
 
 namespace {
 
+constexpr char kDumpDetails[] =
+    "What a format can't hold is told, and makes the exit code 3. A tar archive holds everything but "
+    "sockets. Zip and cpio know whole seconds and no names of owners; zip no hard links, which become "
+    "files of their own, and neither devices nor fifos.";
+constexpr char kMountDetails[] =
+    "Needs FUSE. There are folders by id, time, host, tag and path, with links to the latest. Read "
+    "only. New snapshots appear by themselves within seconds. What can't be read gives EIO to its "
+    "reader and a line on standard error, and makes the exit code 3; everything else goes on.";
+constexpr char kDuDetails[] =
+    "Sizes in bytes: of the files as a restore gives them back, a hard-linked one once; with --stored "
+    "of their shares of what lies in the repository; with --only-here of what of that a prune could "
+    "remove if this snapshot were forgotten.";
+constexpr char kBenchmarkDetails[] =
+    "What a backup does to its data, each part by itself, and the store with objects of its own below "
+    "benchmark/, which it removes again. Needs no password.";
+
 std::vector<Command> about_snapshots() {
   return {
       make_command<InitOptions>({"init"}, "Make a new repository", "", &declare, &run),
@@ -56,10 +72,12 @@ std::vector<Command> about_snapshots() {
           {"diff"}, "Tell what differs between two snapshots",
           "Marks: + added, - removed, M content changed, U metadata changed, T type changed.", &declare,
           &run),
-      make_command<DumpOptions>(
-          {"dump"}, "Write a file, or a folder as a tar archive, to the standard output", "", &declare, &run),
+      make_command<DumpOptions>({"dump"}, "Write a file, or a folder as an archive, to the standard output",
+                                kDumpDetails, &declare, &run),
       make_command<RestoreOptions>({"restore", "extract"}, "Restore a snapshot or a part of it", "", &declare,
                                    &run),
+      make_command<MountOptions>({"mount"}, "Show the snapshots as files and folders, until it is ended",
+                                 kMountDetails, &declare, &run),
   };
 }
 
@@ -108,7 +126,11 @@ std::vector<Command> about_repositories() {
       make_command<TagOptions>({"tag"}, "Change the tags of snapshots", "", &declare, &run),
       make_command<KeyOptions>({"key"}, "Manage the keys of the repository", key_details(), &declare, &run),
       make_command<StatsOptions>({"stats"}, "Tell how much is in snapshots", "", &declare, &run),
+      make_command<DuOptions>({"du"}, "Tell how much the folders of a snapshot hold", kDuDetails, &declare,
+                              &run),
       make_command<CatOptions>({"cat"}, "Show an object of the repository as JSON", "", &declare, &run),
+      make_command<BenchmarkOptions>({"benchmark"}, "Measure this machine and the store", kBenchmarkDetails,
+                                     &declare, &run),
       make_command<VersionOptions>({"version"}, "Tell the version", "", &declare, &run),
       make_command<CompletionOptions>({"completion"}, "Write a completion script for a shell",
                                       "For bash: holdfast completion bash > /etc/bash_completion.d/holdfast",

@@ -9,16 +9,19 @@
 #include "cli/commands.h"
 #include "cli/snapshot_view.h"
 #include "cli/wire.h"
+#include "sink/tar.h"
+#include "sink/zip_cpio.h"
 
 namespace holdfast::cli {
 
 void declare(Syntax& syntax, DumpOptions& options) {
   syntax.argument("SNAPSHOT[:PATH]", &options.snapshot, "an id or its beginning, latest, latest~2").required =
       true;
-  syntax.argument("PATH", &options.path, "a file, or a folder to be written as a tar archive");
+  syntax.argument("PATH", &options.path, "a file, or a folder to be written as an archive");
   declare_filter(syntax, options.filter);
   syntax.option("-t,--target", "FILE", &options.target, "write there instead of to the standard output");
-  syntax.option("-a,--archive", "FORMAT", &options.archive, "of folders").choices = {"tar"};
+  syntax.option("-a,--archive", "FORMAT", &options.archive, "of folders; default: tar").choices = {
+      "tar", "zip", "cpio"};
 }
 
 namespace {
@@ -65,6 +68,12 @@ Result<void> dump_one(repo::ChunkReader& chunks, const model::Commit& commit, co
   return flow::dump_file(chunks, commit, path, sink, stop);
 }
 
+Result<std::unique_ptr<sink::ArchiveSink>> open_archive(const std::string& format, Fd to) {
+  if (format == "zip") return sink::open_zip(std::move(to));
+  if (format == "cpio") return sink::open_cpio(std::move(to));
+  return std::unique_ptr<sink::ArchiveSink>(std::make_unique<sink::TarSink>(std::move(to)));
+}
+
 }  // namespace
 
 Result<int> run(Context& context, const DumpOptions& options) {
@@ -81,18 +90,23 @@ Result<int> run(Context& context, const DumpOptions& options) {
   }
   Fd to = TRY(open_target(options));
   if (directory && options.target.empty() && ::isatty(STDOUT_FILENO) == 1) {
-    return Error(Errc::usage, "a tar archive is not for a terminal").hint("use --target FILE, or a pipe");
+    return Error(Errc::usage, "an archive is not for a terminal").hint("use --target FILE, or a pipe");
   }
   if (!directory) {
     TRY(dump_one(chunks, commit, path, std::move(to), context.stop));
     return warn_unreadable(context, list.history());
   }
-  sink::TarSink tar(std::move(to));
-  const flow::DumpReport report = TRY(flow::dump_archive(chunks, commit, path, tar, context.stop));
+  const auto archive = TRY(open_archive(options.archive, std::move(to)));
+  const auto tell_loss = [&](std::string_view lost, std::string_view what) {
+    fmt::print(stderr, "holdfast: {}: {} can't hold {}\n", printable(lost), archive->format(),
+               printable(what));
+  };
+  const flow::DumpReport report =
+      TRY(flow::dump_archive(chunks, commit, path, *archive, tell_loss, context.stop));
   const int unreadable = warn_unreadable(context, list.history());
-  if (report.left_out == 0) return unreadable;
-  fmt::print(stderr, "holdfast: {} left out: a tar archive can't hold them\n",
-             counted(report.left_out, "socket"));
+  if (report.left_out == 0 && report.reduced == 0) return unreadable;
+  fmt::print(stderr, "holdfast: {} left out, {} reduced: a {} archive can't hold them\n",
+             counted(report.left_out, "object"), report.reduced, archive->format());
   return exit_code(Errc::partial);
 }
 

@@ -117,6 +117,7 @@ struct RestoreOptions {
   bool numeric_owner = false;
   bool sparse = false;
   bool verify = false;
+  bool newest_first = false;
   bool dry_run = false;
 };
 

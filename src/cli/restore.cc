@@ -41,6 +41,10 @@ void declare(Syntax& syntax, RestoreOptions& options) {
   syntax.flag("--numeric-owner", &options.numeric_owner, "owners by number, not by name");
   syntax.flag("--sparse", &options.sparse, "make holes of zeros");
   syntax.flag("--verify", &options.verify, "read everything back and compare");
+  syntax.flag(
+      "--newest-first", &options.newest_first,
+      "files in the order of their mtimes, so that what people work on is back before the rest; reads "
+      "some data more than once");
   syntax.flag("-n,--dry-run", &options.dry_run, "only say what would be done");
 }
 
@@ -109,6 +113,8 @@ void add(flow::RestoreReport& sum, const flow::RestoreReport& more) {
   sum.others += more.others;
   sum.bytes += more.bytes;
   sum.bytes_restored += more.bytes_restored;
+  sum.bytes_written += more.bytes_written;
+  sum.bytes_matched += more.bytes_matched;
   sum.verified_files += more.verified_files;
   sum.problems += more.problems;
 }
@@ -147,6 +153,7 @@ std::string summary_json(const flow::RestoreReport& report, const Lost& lost, st
   object.add("total_files", report.files + report.directories + report.others);
   object.add("files_restored", report.files_restored).add("files_skipped", report.files_skipped);
   object.add("files_deleted", report.files_deleted).add("total_bytes", report.bytes);
+  object.add("bytes_written", report.bytes_written).add("bytes_matched", report.bytes_matched);
   object.add("bytes_restored", report.bytes_restored).add("files_verified", report.verified_files);
   object.raw("not_set", lost.json());
   return object.add("error_count", report.problems).text();
@@ -158,6 +165,10 @@ std::string summary_text(const flow::RestoreReport& report, const Lost& lost, st
       fmt::format("{} {} and {}: {} of {} in {}\n", dry_run ? "Would restore" : "Restored",
                   counted(report.files_restored, "file"), counted(report.directories, "folder"),
                   size_text(report.bytes_restored), size_text(report.bytes), duration_text(seconds));
+  if (report.bytes_matched > 0) {
+    out += fmt::format("{} written, {} were there already\n", size_text(report.bytes_written),
+                       size_text(report.bytes_matched));
+  }
   if (report.files_skipped > 0)
     out += fmt::format("{} left as they were\n", counted(report.files_skipped, "file"));
   if (report.files_deleted > 0) out += fmt::format("{} removed\n", counted(report.files_deleted, "object"));
@@ -191,6 +202,7 @@ Result<int> run(Context& context, const RestoreOptions& options) {
   if (spec.only.empty()) spec.wanted = TRY(wanted_of(options.patterns));
   spec.delete_others = options.remove_others;
   spec.verify = options.verify;
+  spec.newest_first = options.newest_first;
   spec.dry_run = options.dry_run;
   ProgressOptions show = TRY(progress_options(context));
   const Session session = TRY(open_session(context, kReading));

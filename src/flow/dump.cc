@@ -25,8 +25,9 @@ namespace {
 // One tree's entries below a path, as an archive.
 class Archiver {
  public:
-  Archiver(repo::ChunkReader& chunks, std::string top, sink::TarSink& tar, DumpReport& report)
-      : chunks_(chunks), top_(std::move(top)), tar_(tar), report_(report) {}
+  Archiver(repo::ChunkReader& chunks, std::string top, sink::ArchiveSink& archive, const OnLoss& on_loss,
+           DumpReport& report)
+      : chunks_(chunks), top_(std::move(top)), archive_(archive), on_loss_(on_loss), report_(report) {}
 
   Result<void> run(const model::Root& root, std::stop_token stop) {
     repo::TreeReader tree(chunks_, root);
@@ -52,26 +53,36 @@ class Archiver {
     std::string first;
     if (entry.link_group != 0) {
       const auto [at, is_first] = links_.emplace(entry.link_group, entry.path);
-      if (!is_first) first = at->second;
+      if (!is_first && archive_.has_hard_links()) first = at->second;
+      if (!is_first && !archive_.has_hard_links()) reduce(entry, "that it is one file with " + at->second);
     }
-    auto begun = tar_.begin(entry, first);
+    auto begun = archive_.begin(entry, first);
     if (!begun.ok() && begun.error().kind() == Errc::unsupported) {
       ++report_.left_out;
+      on_loss_(entry.path, "all of it");
       return {};
     }
     TRY(std::move(begun));
     ++report_.entries;
+    const std::string_view dropped = archive_.drops(entry);
+    if (!dropped.empty()) reduce(entry, dropped);
     if (first.empty() && entry.attributes.type == model::FileType::regular) {
-      const ContentSink sink{[&](Bytes bytes) { return tar_.write(bytes); },
-                             [&](std::uint64_t length) { return tar_.zeros(length); }};
+      const ContentSink sink{[&](Bytes bytes) { return archive_.write(bytes); },
+                             [&](std::uint64_t length) { return archive_.zeros(length); }};
       TRY(read_content(chunks_, entry, sink, stop));
     }
-    return tar_.end();
+    return archive_.end();
+  }
+
+  void reduce(const model::Entry& entry, std::string_view what) {
+    ++report_.reduced;
+    on_loss_(entry.path, what);
   }
 
   repo::ChunkReader& chunks_;
   const std::string top_;
-  sink::TarSink& tar_;
+  sink::ArchiveSink& archive_;
+  const OnLoss& on_loss_;
   DumpReport& report_;
   std::map<std::uint64_t, std::string> links_;  // the first path of each group of hard links
 };
@@ -79,11 +90,12 @@ class Archiver {
 }  // namespace
 
 Result<DumpReport> dump_archive(repo::ChunkReader& chunks, const model::Commit& commit,
-                                const std::string& path, sink::TarSink& tar, std::stop_token stop) {
+                                const std::string& path, sink::ArchiveSink& archive, const OnLoss& on_loss,
+                                std::stop_token stop) {
   DumpReport report;
-  Archiver archiver(chunks, path, tar, report);
+  Archiver archiver(chunks, path, archive, on_loss, report);
   for (const model::Root& root : commit.roots) TRY(archiver.run(root, stop));
-  TRY(tar.finish());
+  TRY(archive.finish());
   return report;
 }
 

@@ -1,9 +1,9 @@
-// Giving out of a snapshot without a file system: one file's bytes, or a directory as a tar archive.
+// Giving out of a snapshot without a file system: one file's bytes, or a directory as an archive.
 #pragma once
 
 #include "flow/content.h"
 #include "repo/tree_reader.h"
-#include "sink/tar.h"
+#include "sink/archive.h"
 
 namespace holdfast::flow {
 
@@ -14,11 +14,15 @@ Result<void> dump_file(repo::ChunkReader& chunks, const model::Commit& commit, c
 
 struct DumpReport {
   std::uint64_t entries = 0;
-  std::uint64_t left_out = 0;  // sockets, which archives can't hold
+  std::uint64_t left_out = 0;  // what the format can't hold at all
+  std::uint64_t reduced = 0;   // what it holds without something: xattrs, that names are of one file
 };
+// What of an entry is lost in the archive, as it happens.
+using OnLoss = std::function<void(std::string_view path, std::string_view what)>;
 // All at and below `path` (empty: everything), named relative to it.
 Result<DumpReport> dump_archive(repo::ChunkReader& chunks, const model::Commit& commit,
-                                const std::string& path, sink::TarSink& tar, std::stop_token stop);
+                                const std::string& path, sink::ArchiveSink& archive, const OnLoss& on_loss,
+                                std::stop_token stop);
 
 // What is at `path`. Errc::not_found.
 Result<model::Entry> entry_at(repo::ChunkReader& chunks, const model::Commit& commit, const std::string& path,

@@ -4,7 +4,9 @@
 
 #include "base/queue.h"
 #include "base/task_group.h"
+#include "flow/newest_first.h"
 #include "flow/restore_directories.h"
+#include "flow/restore_links.h"
 #include "flow/restore_worker.h"
 
 namespace holdfast::flow {
@@ -32,7 +34,13 @@ class Restorer {
  public:
   Restorer(RestoreContext& context, const model::Root& root, RestoreReport& report, Queue<RestoreTask>& queue,
            std::stop_token stop)
-      : context_(context), spec_(context.spec), root_(root), report_(report), queue_(queue), stop_(stop) {}
+      : context_(context),
+        spec_(context.spec),
+        root_(root),
+        report_(report),
+        queue_(queue),
+        stop_(stop),
+        newest_(spec_.newest_first_bytes) {}
 
   Result<void> walk();
   // After the workers are done.
@@ -41,10 +49,11 @@ class Restorer {
   void put_back();
 
  private:
+  Result<void> walk_once();
   Result<void> walk_below(const std::string& path);
   // `partly`: a directory on the way to what was asked for.
   Result<void> take(const model::Entry& found, bool partly = false);
-  bool is_later_name(model::Entry& entry);
+  Result<void> take_again(const model::Entry& entry, const model::Entry& found);
   Result<void> take_regular(model::Entry entry, sink::Action action);
   Result<void> take_large(model::Entry entry, sink::Action action);
   Result<void> go_on_behind(const Error& error, const std::string& last);
@@ -53,7 +62,6 @@ class Restorer {
   void make_directory(const model::Entry& entry);
   void close_directories(std::string_view path);
   void close_directory();
-  void make_copy(const model::Entry& entry);
   Result<void> send(RestoreTask task);
   Result<void> send_batch();
 
@@ -72,20 +80,30 @@ class Restorer {
   std::stop_token stop_;
   std::vector<OpenDirectory> stack_;  // the path "": the target, where a directory is restored as the top
   bool torn_ = false;                 // parts of the tree can't be read
+  NewestFirst newest_;
+  bool again_ = false;  // a later walk: only for files that no walk before has handed out
   RestoreTask batch_;
   std::uint64_t batch_bytes_ = 0;
-  // The names of one file: the path that others are linked to, and what it holds, once there are others.
-  struct Group {
-    std::string first;
-    std::vector<model::Extent> content;
-  };
-  std::map<std::uint64_t, Group> groups_;
-  std::vector<model::Entry> links_;  // to be linked, without content
+  LaterNames later_names_;
   Directories made_;
   Directories kept_;  // that were there, with Overwrite::never: as they were
 };
 
 Result<void> Restorer::walk() {
+  TRY(walk_once());
+  while (!stack_.empty()) close_directory();
+  const auto hand_out = [&](model::Entry entry, sink::Action action) {
+    return take_regular(std::move(entry), action);
+  };
+  for (bool more = spec_.newest_first; more;) {
+    more = TRY(newest_.take(hand_out));
+    again_ = true;
+    if (more) TRY(walk_once());
+  }
+  return send_batch();
+}
+
+Result<void> Restorer::walk_once() {
   if (spec_.only.empty()) {
     TRY(walk_below(spec_.subpath));
   } else {
@@ -100,8 +118,6 @@ Result<void> Restorer::walk() {
       before = &path;
     }
   }
-  TRY(send_batch());
-  while (!stack_.empty()) close_directory();
   return {};
 }
 
@@ -141,7 +157,8 @@ Result<void> Restorer::walk_below(const std::string& path) {
 Result<void> Restorer::go_on_behind(const Error& error, const std::string& last) {
   if (error.kind() != Errc::damaged && error.kind() != Errc::wrong_key) return error.copy();
   torn_ = true;
-  context_.fail(last, "restore", error.copy().context("what comes next in the snapshot is lost"));
+  if (!again_)
+    context_.fail(last, "restore", error.copy().context("what comes next in the snapshot is lost"));
   return {};
 }
 // Where the tree is torn, directories that an entry lies in may be lost.
@@ -167,7 +184,7 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
     if (entry.path == spec_.subpath) {
       if (entry.attributes.type == model::FileType::directory) {
         entry.path.clear();
-        stack_.push_back({entry, !spec_.wanted || spec_.wanted(found), false, {}});
+        if (!again_) stack_.push_back({entry, !spec_.wanted || spec_.wanted(found), false, {}});
         return {};
       }
       entry.path = entry.path.substr(parent_of(entry.path).empty() ? 0 : parent_of(entry.path).size() + 1);
@@ -175,6 +192,7 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
       entry.path = entry.path.substr(spec_.subpath.size() + 1);
     }
   }
+  if (again_) return take_again(entry, found);
   close_directories(entry.path);
   if (torn_) imply_directories(entry);
   if (spec_.delete_others && !stack_.empty()) {
@@ -185,12 +203,14 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
   if (spec_.wanted && !spec_.wanted(found)) return {};
   open_directories();
   if (directory) return {};
+  const bool regular = entry.attributes.type == model::FileType::regular;
+  const bool now = regular && spec_.newest_first && newest_.meets(entry);
   const auto action = context_.sink.decide(entry);
   if (!action.ok()) {
     context_.fail(entry.path, "restore", action.error());
     return {};
   }
-  if (entry.attributes.type == model::FileType::regular) {
+  if (regular) {
     ++report_.files;
     report_.bytes += entry.size_bytes;
     context_.observer.progress(
@@ -199,12 +219,23 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
       ++report_.files_skipped;
       return {};
     }
-    return spec_.dry_run ? Result<void>() : take_regular(std::move(entry), action.value());
+    if (spec_.dry_run) return {};
+    if (!now) return take_regular(std::move(entry), action.value());
+    newest_.add(entry, action.value());
+    return {};
   }
   ++report_.others;
-  if (spec_.dry_run || action.value() == sink::Action::skip || is_later_name(entry)) return {};
+  if (spec_.dry_run || action.value() == sink::Action::skip || later_names_.take(entry)) return {};
   const auto made = context_.sink.make_special(entry, action.value());
   if (!made.ok()) context_.fail(entry.path, "restore", made.error());
+  return {};
+}
+
+Result<void> Restorer::take_again(const model::Entry& entry, const model::Entry& found) {
+  const bool regular = entry.attributes.type == model::FileType::regular;
+  if (!regular || (spec_.wanted && !spec_.wanted(found)) || !newest_.meets(entry)) return {};
+  const auto action = context_.sink.decide(entry);  // what went wrong was told the first time
+  if (action.ok() && action.value() != sink::Action::skip) newest_.add(entry, action.value());
   return {};
 }
 
@@ -253,22 +284,12 @@ void Restorer::close_directory() {
   if (!removed.ok()) context_.fail(directory.entry.path, "delete", removed.error());
 }
 
-// One more name of what is restored already: taken, to be linked at the end.
-bool Restorer::is_later_name(model::Entry& entry) {
-  if (entry.link_group == 0) return false;
-  const auto [group, is_first] = groups_.try_emplace(entry.link_group, Group{entry.path, {}});
-  if (is_first) return false;
-  // Kept once for all names: there may be many of a file of many pieces.
-  if (group->second.content.empty()) group->second.content = std::move(entry.content);
-  entry.content.clear();
-  links_.push_back(std::move(entry));
-  return true;
-}
-
 Result<void> Restorer::take_regular(model::Entry entry, sink::Action action) {
-  if (is_later_name(entry)) return {};
-  if (entry.size_bytes > kPieceBytes && action != sink::Action::metadata)
+  if (later_names_.take(entry)) return {};
+  if (entry.size_bytes > kPieceBytes && action != sink::Action::metadata) {
+    if (spec_.newest_first) TRY(send_batch());
     return take_large(std::move(entry), action);
+  }
   // A batch ends where a chunk does, so that no two workers open the same bundle.
   const bool goes_on = !batch_.files.empty() && !batch_.files.back().entry.content.empty() &&
                        !entry.content.empty() &&
@@ -318,41 +339,11 @@ Result<void> Restorer::send_batch() {
 }
 
 void Restorer::finish() {
-  for (const model::Entry& entry : links_) {
-    const auto linked = context_.sink.link(entry, groups_[entry.link_group].first);
-    if (!linked.ok()) {
-      context_.fail(entry.path, "restore", linked.error());
-    } else if (linked.value()) {
-      ++context_.files_restored;
-    } else {
-      make_copy(entry);
-    }
-  }
+  later_names_.link_all(context_, stop_);
   made_.take_in_reverse([&](const model::Entry& entry) {
     const auto finished = context_.sink.finish_directory(entry);
     if (!finished.ok()) context_.fail(entry.path, "restore", finished.error());
   });
-}
-
-// No more names can be given to what it should be a name of: it gets a content of its own, to which those
-// that follow are linked.
-void Restorer::make_copy(const model::Entry& entry) {
-  context_.fail(entry.path, "restore of links",
-                Error(Errc::unsupported, entry.path + ": the target allows no more names of one file"));
-  const auto action = context_.sink.decide(entry);
-  if (!action.ok()) return context_.fail(entry.path, "restore", action.error());
-  Group& group = groups_[entry.link_group];
-  group.first = entry.path;
-  if (entry.attributes.type != model::FileType::regular) {
-    const auto made = context_.sink.make_special(entry, action.value());
-    if (!made.ok()) context_.fail(entry.path, "restore", made.error());
-    return;
-  }
-  RestoreTask task;
-  task.files.push_back({entry, action.value()});
-  task.files.back().entry.content = group.content;
-  // Errors of the file are told by the worker; a stop by the one who asked for it.
-  static_cast<void>(RestoreWorker(context_).run(task, stop_));
 }
 
 // After what was made: a directory that was there is in none that was not.
@@ -392,10 +383,7 @@ Result<RestoreReport> restore(const repo::Repository& repository, const repo::Lo
   TRY(std::move(worked));
   if (!walked.ok()) return walked.error().copy();
   if (stopped) return Error(Errc::stopped, "stopped; run the same command again to go on");
-  report.files_restored = context.files_restored;
-  report.bytes_restored = context.bytes_restored;
-  report.verified_files = context.verified_files;
-  report.problems = context.problems;
+  context.tell(report);
   return report;
 }
 

@@ -21,13 +21,19 @@ struct RestoreSpec {
   bool delete_others = false;  // remove what the snapshot does not have, in directories that are restored
   bool verify = false;         // read everything back and compare
   bool dry_run = false;
+  // Files in the order of their mtimes, the newest first, instead of that of the tree. Some data is read more
+  // than once for it, and the tree again for every so many bytes of entries.
+  bool newest_first = false;
+  std::uint64_t newest_first_bytes = 32 * kMiB;
   unsigned workers = 0;  // 0: one per processor
 };
 
 struct RestoreReport {
   std::uint64_t files = 0, files_restored = 0, files_skipped = 0, files_deleted = 0;
   std::uint64_t directories = 0, others = 0;
-  std::uint64_t bytes = 0, bytes_restored = 0;  // of the selected files; written
+  std::uint64_t bytes = 0, bytes_restored = 0;  // of the selected files; seen to
+  // Really written; and found to be right in files that were there.
+  std::uint64_t bytes_written = 0, bytes_matched = 0;
   std::uint64_t verified_files = 0;
   std::uint64_t problems = 0;  // objects that are not as they were: exit code 3
 };

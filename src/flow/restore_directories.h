@@ -1,7 +1,8 @@
-// Directories of a restore that are to be seen to again at its end. There may be millions, so they are kept
-// encoded. One thread.
+// Directories that a restore is to see to again, from the last to the first, when all in them is there. There
+// may be millions, so they are kept encoded. One thread.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "model/tree.h"
@@ -17,7 +18,6 @@ class Directories {
     open_.push_back(entry);
   }
 
-  // From the last to the first.
   template <typename Each>
   void take_in_reverse(Each each) {
     close();
@@ -30,7 +30,7 @@ class Directories {
   }
 
  private:
-  // As many to a block as is surely within a leaf's limits.
+  // So many to a block, which is within a leaf's limits.
   static constexpr std::size_t kBlockEntries = 1024;
 
   void close() {

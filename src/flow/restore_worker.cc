@@ -8,6 +8,8 @@ namespace holdfast::flow {
 
 namespace {
 
+// A chunk that is larger is not compared by its id.
+constexpr std::uint64_t kChunkBytesMax = 16 * kMiB;
 // Plain texts that a worker keeps: a few bundles and blocks.
 constexpr std::uint64_t kWorkerCacheBytes = 12 * kMiB;
 
@@ -56,9 +58,36 @@ Result<Bytes> RestoreWorker::bytes_of(const model::Extent& extent, std::stop_tok
 Result<void> RestoreWorker::write(sink::FileWriter& writer, const model::Extent& extent, std::uint64_t at,
                                   std::stop_token stop) {
   if (extent.hole) return writer.hole(at, extent.length);
+  const bool there = TRY(is_there(writer, extent, at));
+  if (there) {
+    context_.bytes_restored += extent.length;
+    return {};
+  }
   const Bytes bytes = TRY(bytes_of(extent, stop));
   context_.bytes_restored += bytes.size();
   return writer.write(at, bytes);
+}
+
+// Whether a file that was there has, in that place, just the chunk that belongs there: told by its id,
+// without reading it from the store.
+Result<bool> RestoreWorker::is_there(const sink::FileWriter& writer, const model::Extent& extent,
+                                     std::uint64_t at) {
+  if (extent.id == model::ShortId{} || extent.offset != 0 || extent.length > kChunkBytesMax) return false;
+  if (!writer.was_there(at, extent.length)) return false;
+  read_back_.resize(extent.length);
+  const std::size_t got = TRY(writer.read(at, read_back_));
+  if (got < extent.length) return false;
+  const auto id = repo::chunk_id(context_.repository.chunk_id_key(), model::ChunkType::data, read_back_);
+  return model::short_id(id) == extent.id;
+}
+
+Result<void> RestoreWorker::finish(sink::FileWriter& writer, const model::Entry& entry) {
+  std::uint64_t content = 0;
+  for (const model::Extent& extent : entry.content) content += extent.hole ? 0 : extent.length;
+  const std::uint64_t written = writer.written_bytes();
+  context_.bytes_written += written;
+  if (writer.was_there(0, 1) && content > written) context_.bytes_matched += content - written;
+  return writer.finish(entry);
 }
 
 Result<void> RestoreWorker::restore_file(const RestoreTask::File& file, std::stop_token stop) {
@@ -72,7 +101,11 @@ Result<void> RestoreWorker::restore_file(const RestoreTask::File& file, std::sto
       at += extent.length;
     }
   }
-  TRY(writer->finish(file.entry));
+  if (file.action == sink::Action::metadata) {
+    TRY(writer->finish(file.entry));
+  } else {
+    TRY(finish(*writer, file.entry));
+  }
   ++context_.files_restored;
   context_.observer.item("restored", file.entry.path, file.entry.size_bytes);
   return context_.spec.verify ? verify(file.entry, stop) : Result<void>();
@@ -91,7 +124,7 @@ void RestoreWorker::run_piece(RestoreTask& task, std::stop_token stop) {
   if (file.pieces_left.fetch_sub(1) != 1) return;
   if (stop.stop_requested()) file.failed = true;
   if (!file.failed) {
-    const auto finished = file.writer->finish(file.entry);
+    const auto finished = finish(*file.writer, file.entry);
     if (!finished.ok()) {
       context_.fail(file.entry.path, "restore", finished.error());
     } else {

@@ -37,10 +37,19 @@ struct RestoreContext {
   Observer& observer;
   const RestoreSpec& spec;
   std::atomic<std::uint64_t> files_restored{0}, bytes_restored{0}, verified_files{0}, problems{0};
+  std::atomic<std::uint64_t> bytes_written{0}, bytes_matched{0};
 
   void fail(const std::string& path, std::string_view during, const Error& error) {
     ++problems;
     observer.problem(path, during, error);
+  }
+  void tell(RestoreReport& report) const {
+    report.files_restored = files_restored;
+    report.bytes_restored = bytes_restored;
+    report.bytes_written = bytes_written;
+    report.bytes_matched = bytes_matched;
+    report.verified_files = verified_files;
+    report.problems = problems;
   }
   // What of damaged packs could be made good is told once, though every worker meets it.
   repo::ChunkReader& watch(repo::ChunkReader& chunks) {
@@ -66,6 +75,8 @@ class RestoreWorker {
   Result<void> write(sink::FileWriter& writer, const model::Extent& extent, std::uint64_t at,
                      std::stop_token stop);
   Result<void> verify(const model::Entry& entry, std::stop_token stop);
+  Result<bool> is_there(const sink::FileWriter& writer, const model::Extent& extent, std::uint64_t at);
+  Result<void> finish(sink::FileWriter& writer, const model::Entry& entry);
   Result<Bytes> bytes_of(const model::Extent& extent, std::stop_token stop);
 
   RestoreContext& context_;

@@ -56,6 +56,19 @@ Result<void> FileWriter::write(std::uint64_t offset, Bytes bytes) {
   return sparse_ ? put_without_zeros(offset, bytes) : put(offset, bytes);
 }
 
+Result<std::size_t> FileWriter::read(std::uint64_t offset, MutableBytes out) const {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t got =
+        ::pread(fd_.get(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_error(errno, "read " + path_);
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
 Result<void> FileWriter::put_where_different(std::uint64_t offset, Bytes bytes) {
   std::array<std::uint8_t, kCompare> there;
   while (!bytes.empty()) {

@@ -28,6 +28,13 @@ class FileWriter {
   // Sets the size and the attributes; closes.
   Result<void> finish(const model::Entry& entry);
 
+  // The file had all of [offset, offset + length) before.
+  bool was_there(std::uint64_t offset, std::uint64_t length) const {
+    return offset < old_size_ && length <= old_size_ - offset;
+  }
+  // What it has now, into `out`: as much as there is.
+  Result<std::size_t> read(std::uint64_t offset, MutableBytes out) const;
+
   // How much was really written.
   std::uint64_t written_bytes() const { return written_; }
 

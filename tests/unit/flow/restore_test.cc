@@ -10,6 +10,7 @@
 #include "repo/transaction.h"
 #include "storage/memory.h"
 #include "tests/support/backup_world.h"
+#include "tests/support/passing_storage.h"
 
 namespace holdfast::flow {
 
@@ -44,6 +45,20 @@ class Recorder final : public Observer {
 
  private:
   std::mutex mutex_;  // guards all
+};
+
+class CountingStorage final : public testing::PassingStorage {
+ public:
+  CountingStorage(storage::Storage& inner, std::atomic<std::uint64_t>& bytes)
+      : PassingStorage(inner), bytes_(bytes) {}
+  Result<Buffer> get(const std::string& name, storage::ByteRange range, std::stop_token stop) override {
+    Buffer got = TRY(PassingStorage::get(name, range, stop));
+    bytes_ += got.size();
+    return got;
+  }
+
+ private:
+  std::atomic<std::uint64_t>& bytes_;
 };
 
 std::string read_file(const std::string& path) {
@@ -436,6 +451,84 @@ TEST_F(Restore, AStopEndsIt) {
                               stop.get_token());
   ASSERT_FALSE(report.ok());
   EXPECT_EQ(report.error().kind(), Errc::stopped);
+}
+
+TEST_F(Restore, OfALargeFileThatIsThereOnlyWhatDiffersIsReadAndWritten) {
+  backup();
+  good();
+  const std::string path = at("home/large");
+  std::string bytes = files_.at("home/large").bytes;
+  bytes[1'000'000] = static_cast<char>(~bytes[1'000'000]);
+  bytes[30'000'000] = static_cast<char>(~bytes[30'000'000]);
+  bytes.resize(39'990'000);
+  write_file(path, bytes);
+  std::atomic<std::uint64_t> read_bytes = 0;
+  CountingStorage counting(*storage_, read_bytes);
+  world_.use(counting);
+  repository_ = world_.open().value();
+  read_bytes = 0;
+  RestoreSpec spec;
+  spec.only = {"home/large"};
+  spec.verify = false;
+  sink::DirectoryOptions options;
+  options.overwrite = sink::Overwrite::always;
+  const RestoreReport report = good(spec, options);
+  EXPECT_TRUE(read_file(path) == files_.at("home/large").bytes);
+  EXPECT_GE(report.bytes_written, 2 * 4096 + 10'000u);
+  EXPECT_LT(report.bytes_written, 3 * 4096 + 10'000u);  // in whole blocks
+  EXPECT_EQ(report.bytes_matched, 40'000'000 - report.bytes_written);
+  EXPECT_LT(read_bytes, 13'000'000u);  // three chunks of 4 MiB at most, and small things
+  EXPECT_EQ(good(spec, options).bytes_written, 0u);
+  repository_.reset();
+}
+
+TEST_F(Restore, NewestFirstIsInTheOrderOfTimes) {
+  for (int i = 0; i < 300; ++i) {
+    const auto seed = static_cast<std::uint64_t>(i);
+    files_.file(fmt::format("home/dir/f{:03}", i), prose(200, seed), i * 7919 % 101);
+  }
+  for (const char* path : {"home/one", "home/dir/two"}) {  // hard links
+    source::Item& item = files_.file(path, "linked", 50).item;
+    item.links = 2;
+    item.device = 1;
+    item.stamp.inode = 99;
+  }
+  backup();
+  class InOrder final : public Observer {
+   public:
+    explicit InOrder(const FileSet& files) : files_(files) {}
+    void progress(const Progress&, std::string_view) override {}
+    void problem(std::string_view path, std::string_view, const Error&) override { ADD_FAILURE() << path; }
+    void item(std::string_view, std::string_view path, std::uint64_t) override {
+      times.push_back(files_.all().at(std::string(path)).item.entry.mtime);
+    }
+    void note(std::string_view) override {}
+    std::vector<model::Time> times;
+
+   private:
+    const FileSet& files_;
+  };
+  for (const std::uint64_t bytes :
+       {std::uint64_t{1}, 5000 * std::uint64_t{1}, 32 * kMiB}) {  // rounds: many, some, one
+    fs::remove_all(target());
+    RestoreSpec spec;
+    spec.newest_first = true;
+    spec.newest_first_bytes = bytes;
+    spec.workers = 1;
+    if (bytes == 1)
+      spec.wanted = [](const model::Entry& entry) { return entry.path.find("f00") != entry.path.npos; };
+    repo::LogState log;
+    ASSERT_TRUE(repository_->log().follow(log, {}).ok());
+    const auto sink = sink::DirectorySink::make(target(), {}).value();
+    InOrder seen(files_);
+    const auto report =
+        restore(*repository_, log, snapshot_.commit.roots.front(), spec, *sink, seen, {}).value();
+    EXPECT_EQ(report.files, bytes == 1 ? 10u : 306u);
+    EXPECT_EQ(report.files_restored, report.files);
+    EXPECT_EQ(seen.times.size(), bytes == 1 ? 10u : 305u);  // and one more name
+    EXPECT_TRUE(std::is_sorted(seen.times.rbegin(), seen.times.rend()));
+    if (bytes != 1) expect_restored();
+  }
 }
 
 }  // namespace holdfast::flow
