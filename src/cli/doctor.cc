@@ -96,7 +96,7 @@ void Doctor::try_store(storage::Storage& storage, const std::string& folder) {
 }
 
 void Doctor::look_at_repository(const std::string& folder) {
-  const auto session = open_session(context_);
+  const auto session = open_session(context_, {repo::Right::index});
   if (!session.ok()) {
     out_.push_back({Health::bad, "repository", session.error().text(), session.error().hint()});
     return;

@@ -100,9 +100,8 @@ Result<flow::MirrorRemovals> remove_deleted(Context& context, const MirrorOption
   const auto config = to.stat(repo::kConfigName, context.stop);
   if (options.dry_run && !config.ok() && config.error().kind() == Errc::not_found)
     return flow::MirrorRemovals{};
-  const Password password = TRY(password_of(context, choice_of(context.global), options.to, false));
   const auto target =
-      TRY_AS(repo::Repository::open(doors_of(to), password.bytes(), context.stop), "the copy");
+      TRY_AS(open_repository(context, choice_of(context.global), options.to, to), "the copy");
   return flow::mirror_removals(*target, from, options.dry_run, progress, context.stop);
 }
 

@@ -135,6 +135,8 @@ Result<std::string> key_file_of(const Context& context, const RepositoryChoice& 
   return context.environment.get(choice.variable_prefix + "KEY_FILE").value_or("");
 }
 
+}  // namespace
+
 Result<std::unique_ptr<repo::Repository>> open_repository(const Context& context,
                                                           const RepositoryChoice& choice,
                                                           const std::string& location,
@@ -148,8 +150,6 @@ Result<std::unique_ptr<repo::Repository>> open_repository(const Context& context
   const Password password = TRY(password_of(context, choice, location, false));
   return repo::Repository::open(doors_of(storage), password.bytes(), context.stop);
 }
-
-}  // namespace
 
 Result<Session> open_session(const Context& context, const RepositoryChoice& choice, Needed needed) {
   const std::string location = TRY(location_of(choice, context.environment));

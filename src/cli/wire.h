@@ -42,6 +42,12 @@ Result<std::unique_ptr<storage::Storage>> open_storage(const GlobalOptions& glob
 // "512" is KiB a second; "10M", "1.5GiB" bytes a second. 0: no limit.
 Result<std::uint64_t> parse_rate(const std::string& text);
 
+// By key file or password, whichever is named. What this machine saw of it before is not held against it.
+Result<std::unique_ptr<repo::Repository>> open_repository(const Context& context,
+                                                          const RepositoryChoice& choice,
+                                                          const std::string& location,
+                                                          storage::Storage& storage);
+
 // Errc::denied where the key lacks a right that is needed.
 using Needed = std::initializer_list<repo::Right>;
 Result<Session> open_session(const Context& context, const RepositoryChoice& choice, Needed needed);
