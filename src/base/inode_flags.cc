@@ -73,8 +73,7 @@ int set_project_at(int directory, const char* name, std::uint32_t project) {
   FileAttr attributes;
   if (const int failure = get_at(directory, name, attributes); failure != 0) return failure;
   attributes.projid = project;
-  const long set =
-      ::syscall(kFileSetattr, directory, name, &attributes, sizeof(attributes), flags_for(name));
+  const long set = ::syscall(kFileSetattr, directory, name, &attributes, sizeof(attributes), flags_for(name));
   return set == 0 ? 0 : errno;
 }
 

@@ -13,8 +13,8 @@ int set_inode_flags(int fd, std::uint32_t flags);
 int get_project(int fd, std::uint32_t& project);
 int set_project(int fd, std::uint32_t project);
 
-// Of what can't be opened: links, fifos, sockets, devices. An empty name stands for what `directory` itself is,
-// which may be open with O_PATH and be anything. Needs Linux 6.17.
+// Of what can't be opened: links, fifos, sockets, devices. An empty name stands for what `directory` itself
+// is, which may be open with O_PATH and be anything. Needs Linux 6.17.
 int get_project_at(int directory, const char* name, std::uint32_t& project);
 int set_project_at(int directory, const char* name, std::uint32_t project);
 

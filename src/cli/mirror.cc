@@ -100,8 +100,7 @@ Result<flow::MirrorRemovals> remove_deleted(Context& context, const MirrorOption
   const auto config = to.stat(repo::kConfigName, context.stop);
   if (options.dry_run && !config.ok() && config.error().kind() == Errc::not_found)
     return flow::MirrorRemovals{};
-  const auto target =
-      TRY_AS(open_repository(context, choice_of(context.global), options.to, to), "the copy");
+  const auto target = TRY_AS(open_repository(context, choice_of(context.global), options.to, to), "the copy");
   return flow::mirror_removals(*target, from, options.dry_run, progress, context.stop);
 }
 

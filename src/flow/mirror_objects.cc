@@ -134,7 +134,8 @@ Result<Mirrored> ObjectMirror::compare_pack(const repo::PackObject& pack, const 
   };
   TRY_AS(scan_frames(copy, Judge::table, visit, stop), "reading the target's " + name);
   if (!losses.empty()) return wrong_in_target(name, losses.text());
-  for (const std::string& note : copy.take_end_notes()) findings_.warn("pack", name, "in the target: " + note);
+  for (const std::string& note : copy.take_end_notes())
+    findings_.warn("pack", name, "in the target: " + note);
   return Mirrored::same;
 }
 

@@ -102,7 +102,8 @@ void Attributes::set_project(const Object& object, const model::Entry& entry, bo
   int failure = object.is_path ? get_project_at(object.fd, "", there) : get_project(object.fd, there);
   if (failure == 0 && there == wanted) return;
   if (failure == 0) {
-    failure = object.is_path ? set_project_at(object.fd, "", wanted) : holdfast::set_project(object.fd, wanted);
+    failure =
+        object.is_path ? set_project_at(object.fd, "", wanted) : holdfast::set_project(object.fd, wanted);
   }
   if (failure == 0 && !object.is_path && get_project(object.fd, there) == 0 && there != wanted)
     failure = EOPNOTSUPP;
