@@ -156,7 +156,7 @@ void race_restores(int few) {
   fmt::print("{} steps done, {} refused, {} swaps\n", tally.done, tally.refused, swaps);
 }
 
-TEST(Race, ARestoreNeverLeavesItsTarget) { race_restores(400); }
+TEST(Race, ARestoreNeverLeavesItsTarget) { race_restores(150); }
 
 // Contents and names that a backup of `root` would hold.
 void back_up(const std::string& root, std::set<std::string>& read, Tally& tally) {
@@ -201,7 +201,7 @@ void race_backups(int few) {
   fmt::print("{} steps done, {} refused, {} swaps\n", tally.done, tally.refused, swaps);
 }
 
-TEST(Race, ABackupNeverLeavesItsSource) { race_backups(1500); }
+TEST(Race, ABackupNeverLeavesItsSource) { race_backups(1000); }
 
 // Above a root links are followed; but once it is under way, a backup stays where they led at first.
 TEST(Race, ALinkAboveTheRootThatIsTurned) {

@@ -13,6 +13,7 @@ FILE_TYPES = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFIFO, stat.S_IFS
 
 HAS_FLAGS, HAS_PROJECT = 16, 32
 PATH_MAX, CHILDREN_MAX, ENTRIES_MAX, TEXT_MAX, XATTR_TEXT = 65535, 512, 2048, 16 << 20, 64
+SLOTS_MAX, EXTENTS_MAX, NODE_TEXT_MAX, LEVELS_MAX = 65536, 4 << 20, 4 << 20, 16
 
 
 class ChunkRef(NamedTuple):
@@ -88,7 +89,7 @@ def parse_paths(box, count):
 def parse_place(box, transactions):
     """varint transaction index, varint pack, varint slot."""
     index, pack, slot = box.varint(), box.varint(), box.varint()
-    require(index < len(transactions) and pack < OWN_OBJECTS and slot < 1 << 32,
+    require(index < len(transactions) and pack < OWN_OBJECTS and slot < SLOTS_MAX,
             f"{box.what}: an address that can't be")
     return Address(PackId(transactions[index], pack), slot)
 
@@ -109,6 +110,7 @@ def parse_attributes(box):
                       box.text(), box.text(), box.list(lambda: (box.blob(), box.blob()), 2),
                       parse_number(box, first & HAS_FLAGS), parse_number(box, first & HAS_PROJECT))
     require(made.type <= BLOCK_DEVICE and made.mode < 4096, f"{box.what}: unknown type or mode")
+    require(all(b"\0" not in name for name, _ in made.xattrs), f"{box.what}: a NUL in an xattr's name")
     return made
 
 
@@ -205,6 +207,7 @@ def parse_block(box):
         entries[position].flags = flags
     for entry in of_type(entries, SYMLINK):
         entry.target = box.blob()
+        require(b"\0" not in entry.target, f"{box.what}: a NUL in the target of a link")
     for entry in of_type(entries, CHARACTER, BLOCK_DEVICE):
         entry.device = box.varint()
     before = None
@@ -215,6 +218,7 @@ def parse_block(box):
                 before = entry.extents[-1]
     parse_births(box, entries)
     box.end()
+    require(sum(len(entry.extents) for entry in entries) <= EXTENTS_MAX, f"{box.what}: too many extents")
     require_text(box.what, entries)
     return entries
 
@@ -237,6 +241,7 @@ def parse_inner(plain, level, what):
                               (box.varint(), box.varint(), box.varint())))
     box.end()
     require(children, f"{what}: has no children")
+    require(sum(len(child.first) for child in children) <= NODE_TEXT_MAX, f"{what}: too long paths")
     return children
 
 
@@ -263,11 +268,15 @@ class Tree:
 
     def entries(self):
         """All entries in order; checks order, ids, first paths and totals on the way."""
-        root, last = self.root, None
+        root, last, other = self.root, None, None
+        require(root.level <= LEVELS_MAX, f"a tree of {root.level} levels")
         child = Child(None, root.address, root.id, root.totals)
         for entry in self.walk(root.level, child):
             require(last is None or order(last) < order(entry.path), f"{entry.path!r}: not in order")
+            require(other is None or not entry.path.startswith(other + b"/"), f"{other!r}: is no directory")
             last = entry.path
+            if entry.type != DIRECTORY:
+                other = entry.path
             yield entry
 
     def node(self, address, id_, type_):

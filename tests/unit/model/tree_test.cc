@@ -432,7 +432,8 @@ TEST(Node, RoundTripsAndRefusesWhatCannotBe) {
   for (const auto& [path, entry] : generator.entries(40)) {
     Child child;
     child.first_path = path;
-    child.address = {{{generator.below(3), 1}, static_cast<std::uint32_t>(generator.below(1000))}, ~0u};
+    child.address = {{{generator.below(3), 1}, static_cast<std::uint32_t>(generator.below(1000))},
+                     kSlotsMax - 1};
     child.id.fill(static_cast<std::uint8_t>(children.size()));
     child.entries = generator.below(3000);
     child.files = child.entries / 2;
@@ -454,6 +455,9 @@ TEST(Node, RoundTripsAndRefusesWhatCannotBe) {
   for (std::size_t n = 0; n < bytes.size(); ++n)
     ASSERT_FALSE(decode_node(Bytes(bytes).first(n), 3).ok()) << n;
   std::swap(children[4], children[5]);
+  EXPECT_FALSE(decode_node(encode_node(3, children), 3).ok());
+  std::swap(children[4], children[5]);
+  children[7].address.slot = kSlotsMax;  // a few bytes would ask for megabytes of a set of slots
   EXPECT_FALSE(decode_node(encode_node(3, children), 3).ok());
 }
 
