@@ -231,17 +231,19 @@ def as_json(path):
 
 
 def silent(found, told, groups):
-    """Without those that the program told, of the object or of another of its names."""
+    """Without those that the program told, of the object or of another of its names on either side."""
     of_group = {}
     for path, kind in told:
-        if path in groups:
-            of_group.setdefault(id(groups[path]), set()).add(kind)
+        for group in groups:
+            of_group.setdefault(id(group.get(path)), set()).add(kind)
+    of_group.pop(id(None), None)
     out = []
     for path, kind, text in found:
         mine = as_json(path)
         above = {mine[:i] for i, byte in enumerate(mine) if byte == 0x2F} | {mine}
         lost = any((one, "all") in told for one in above)
-        if not (lost or (mine, kind) in told or kind in of_group.get(id(groups.get(path)), ())):
+        grouped = any(kind in of_group.get(id(group.get(path)), ()) for group in groups)
+        if not (lost or grouped or (mine, kind) in told):
             out.append((path, kind, text))
     return out
 
@@ -293,7 +295,7 @@ def main(arguments):
     total = len(found)
     if options.told:
         with open(options.told, encoding="utf-8", errors="surrogateescape") as lines:
-            found = silent(found, told_by(lines), comparison.trees[1].group_of())
+            found = silent(found, told_by(lines), [tree.group_of() for tree in comparison.trees])
     if options.births:
         with open(options.births, encoding="utf-8", errors="surrogateescape") as lines:
             found += wrong_births(lines, options.left)

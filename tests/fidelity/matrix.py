@@ -21,7 +21,7 @@ import compare
 HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = os.environ.get("HOLDFAST_TEST_LONG") == "1"
 KINDS = ("ext4", "xfs", "btrfs")
-MAKE = {"ext4": ["mkfs.ext4", "-q", "-b", "4096", "-I", "256", "-N", "260000" if LONG else "40000"],
+MAKE = {"ext4": ["mkfs.ext4", "-q", "-b", "4096", "-I", "256", "-N", "600000" if LONG else "40000"],
         "xfs": ["mkfs.xfs", "-q", "-K"], "btrfs": ["mkfs.btrfs", "-q", "-K"]}
 TOOLS = ("setpriv", "unshare", "mount")
 # What may be lost on the way from one to another. "all": the object can't be made there.
@@ -30,7 +30,7 @@ LOST = {("ext4", "xfs"): {"flags", "all"}, ("ext4", "btrfs"): {"flags", "project
         ("btrfs", "ext4"): {"flags", "xattr", "mtime"}, ("btrfs", "xfs"): {"flags", "xattr", "mtime", "all"}}
 if LONG:
     LOST[("xfs", "ext4")] |= {"links"}
-    LOST[("btrfs", "ext4")] |= {"links"}
+    LOST[("xfs", "btrfs")] |= {"links"}
 # What an ordinary user can't set of what root saved.
 LOST_TO_USER = {"owner", "mode", "xattr", "flags", "project", "all"}
 USER = 12345
@@ -50,7 +50,7 @@ def mount_all(scratch):
     for kind in KINDS:
         image, place = os.path.join(scratch, kind + ".img"), os.path.join(scratch, kind)
         with open(image, "wb") as file:
-            file.truncate((1500 if LONG else 400) << 20)
+            file.truncate((3000 if LONG else 400) << 20)
         os.mkdir(place)
         for command in (MAKE[kind] + [image], ["mount", "-o", "loop", image, place]):
             try:
