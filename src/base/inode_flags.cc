@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string>
 
 namespace holdfast {
 
@@ -25,11 +26,23 @@ struct FileAttr {
   std::uint32_t cowextsize;
 };
 
-unsigned flags_for(const char* name) { return AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0); }
+// A place for the system call: the magic link of a descriptor leads to the object itself, whatever it is. (An
+// empty path with AT_EMPTY_PATH would refuse descriptors of O_PATH.)
+struct Where {
+  int directory;
+  std::string name;
+  unsigned flags;
+};
 
-int get_at(int directory, const char* name, FileAttr& out) {
+Where where_is(int directory, const char* name) {
+  if (*name == '\0') return {AT_FDCWD, "/proc/self/fd/" + std::to_string(directory), 0};
+  return {directory, name, AT_SYMLINK_NOFOLLOW};
+}
+
+int get_at(const Where& where, FileAttr& out) {
   out = {};
-  const long got = ::syscall(kFileGetattr, directory, name, &out, sizeof(out), flags_for(name));
+  const long got =
+      ::syscall(kFileGetattr, where.directory, where.name.c_str(), &out, sizeof(out), where.flags);
   return got == 0 ? 0 : errno;
 }
 
@@ -64,16 +77,18 @@ int set_project(int fd, std::uint32_t project) {
 
 int get_project_at(int directory, const char* name, std::uint32_t& project) {
   FileAttr attributes;
-  const int failure = get_at(directory, name, attributes);
+  const int failure = get_at(where_is(directory, name), attributes);
   if (failure == 0) project = attributes.projid;
   return failure;
 }
 
 int set_project_at(int directory, const char* name, std::uint32_t project) {
+  const Where where = where_is(directory, name);
   FileAttr attributes;
-  if (const int failure = get_at(directory, name, attributes); failure != 0) return failure;
+  if (const int failure = get_at(where, attributes); failure != 0) return failure;
   attributes.projid = project;
-  const long set = ::syscall(kFileSetattr, directory, name, &attributes, sizeof(attributes), flags_for(name));
+  const long set = ::syscall(kFileSetattr, where.directory, where.name.c_str(), &attributes,
+                             sizeof(attributes), where.flags);
   return set == 0 ? 0 : errno;
 }
 

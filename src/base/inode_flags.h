@@ -14,7 +14,7 @@ int get_project(int fd, std::uint32_t& project);
 int set_project(int fd, std::uint32_t project);
 
 // Of what can't be opened: links, fifos, sockets, devices. An empty name stands for what `directory` itself
-// is, which may be open with O_PATH and be anything. Needs Linux 6.17.
+// is: anything open with O_PATH. Needs Linux 6.17.
 int get_project_at(int directory, const char* name, std::uint32_t& project);
 int set_project_at(int directory, const char* name, std::uint32_t project);
 

@@ -120,15 +120,22 @@ Result<int> run(Context& context, const MirrorOptions& options) {
   spec.dry_run = options.dry_run;
   const flow::MirrorReport report = TRY(flow::mirror(*from, *to, spec, progress, context.stop));
   flow::MirrorRemovals removals;
-  if (options.remove) removals = TRY(remove_deleted(context, options, *from, *to, progress));
+  const bool whole = report.exit_code() == 0;
+  if (options.remove && whole) removals = TRY(remove_deleted(context, options, *from, *to, progress));
   progress.finish();
   if (context.global.json) {
     context.out.line(summary_json(report, removals, options));
   } else if (!context.global.quiet) {
     context.out.write(summary_text(report, removals, options));
   }
-  if (report.exit_code() != 0) return report.exit_code();
-  return removals.unexplained.empty() ? 0 : exit_code(Errc::partial);
+  if (options.remove && !whole)
+    fmt::print(stderr, "holdfast: nothing was removed from the copy, since not all of it is as it must be\n");
+  if (!whole) return report.exit_code();
+  // Keys that were removed at the source stay in the copy: its log says nothing of them.
+  const bool explained =
+      std::all_of(removals.unexplained.begin(), removals.unexplained.end(),
+                  [](const std::string& name) { return name.starts_with(repo::kKeyPrefix); });
+  return explained ? 0 : exit_code(Errc::partial);
 }
 
 }  // namespace holdfast::cli

@@ -20,7 +20,8 @@ void declare(Syntax& syntax, MountOptions& options) {
                 "hosts/%h/%T, tags/%t/%T and paths/%p/%T");
   syntax.option("--time-template", "FORMAT", &options.time_template,
                 "how %T shows a time, in the letters of date(1); default: 2026-08-01T12:34:56+02:00");
-  syntax.flag("--allow-other", &options.allow_other, "other users may look at it, too");
+  syntax.flag("--allow-other", &options.allow_other,
+              "other users may look at it, too, as far as modes let them; without paths/");
   syntax.flag("--no-default-permissions", &options.no_default_permissions,
               "everybody who may look at it sees everything, whatever the modes of the files say");
   syntax.flag("--owner-root", &options.owner_root, "show everything as root's");
@@ -93,6 +94,15 @@ class Complaints {
 Result<mount::FileSystemOptions> file_system_options(const MountOptions& options, Complaints& complaints) {
   mount::FileSystemOptions out;
   if (!options.templates.empty()) out.templates = options.templates;
+  // Below a %p others would see what lies in folders that are closed to them.
+  const auto shows_inside = [](const std::string& text) { return text.find("%p") != text.npos; };
+  if (options.allow_other && !options.no_default_permissions) {
+    if (std::any_of(options.templates.begin(), options.templates.end(), shows_inside))
+      return Error(Errc::usage,
+                   "a --path-template with %p would show others what lies in folders closed to them")
+          .hint("leave out --allow-other; or add --no-default-permissions if they may see everything");
+    std::erase_if(out.templates, shows_inside);
+  }
   for (const std::string& pattern : out.templates) TRY(mount::check_template(pattern));
   out.owner_root = options.owner_root;
   out.uid = ::geteuid();

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <filesystem>
 
 #include <array>
 #include <cerrno>
@@ -151,6 +152,13 @@ Result<std::unique_ptr<repo::Repository>> open_repository(const Context& context
   return repo::Repository::open(doors_of(storage), password.bytes(), context.stop);
 }
 
+// One name for a place, however it is written.
+static std::string place_of(const std::string& location) {
+  std::error_code failure;
+  const auto canonical = std::filesystem::canonical(location, failure);
+  return failure ? location : canonical.string();
+}
+
 Result<Session> open_session(const Context& context, const RepositoryChoice& choice, Needed needed) {
   const std::string location = TRY(location_of(choice, context.environment));
   Session session;
@@ -163,7 +171,8 @@ Result<Session> open_session(const Context& context, const RepositoryChoice& cho
   }
   session.repository = TRY(open_repository(context, choice, location, *session.storage));
   TRY(repo::require(session.repository->secrets(), needed));
-  session.repository->remember_in(state_directory(context.global, context.environment));
+  session.repository->remember_in(state_directory(context.global, context.environment),
+                                  place_of(session.storage->describe()));
   session.local =
       repo::LocalState::open(cache_directory(context.global, context.environment), *session.repository);
   return session;

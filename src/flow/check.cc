@@ -74,24 +74,33 @@ Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& s
   CheckFindings findings(observer);
   if (repository.remembers()) TRY(compare_with_memory(repository, spec, findings, observer, stop));
   Survey found = TRY(survey(repository, findings, report, stop));
-  for (const PackPlan& plan : found.packs) {
-    if (deep || plan.wrong_size.empty()) continue;  // a deeper look tells whether anything is lost by it
+  const auto tell_size = [&](const PackPlan& plan) {
+    if (plan.wrong_size.empty()) return;
     findings.damaged("pack", repo::pack_name(plan.object.id, plan.object.generation), plan.wrong_size,
                      DamagedSlots{plan.object.id, {}});
-  }
+  };
+  if (!deep) std::for_each(found.packs.begin(), found.packs.end(), tell_size);
   if (deep) {
     choose_packs(found.packs, spec, repository);
     const auto in_time = [&] { return spec.max_duration_ns == 0 || repository.clock().ticks_ns() < end_ns; };
     PackNotes notes(spec.ledger, found.packs, findings, repository.clock());
-    std::atomic<bool> out_of_time = false;
-    const PackHooks hooks{[&] { return in_time() || !(out_of_time = true); },
-                          [&](std::size_t i) { notes.read(i); }};
+    std::mutex mutex;  // guards left_out
+    std::vector<std::size_t> left_out;
+    const auto may_begin = [&](std::size_t i) {
+      if (in_time()) return true;
+      const std::lock_guard lock(mutex);
+      left_out.push_back(i);
+      return false;
+    };
+    const PackHooks hooks{may_begin, [&](std::size_t i) { notes.read(i); }};
     const auto known =
         check_packs(repository, found.packs, worker_count(spec), findings, report, observer, hooks, stop);
     notes.finish();
     if (!known.ok()) return known.error().copy();
-    report.out_of_time = out_of_time;
-    report.trees_checked = !out_of_time && in_time();
+    // A deeper look tells whether anything is lost by a wrong size; these get none.
+    for (const std::size_t i : left_out) tell_size(found.packs[i]);
+    report.trees_checked = left_out.empty() && in_time();
+    report.out_of_time = !report.trees_checked;
     if (report.trees_checked)
       TRY(check_trees(repository, found.log, found.live, known.value(), findings, report, observer, stop));
   }

@@ -207,7 +207,7 @@ Result<KnownChunks> check_packs(const repo::Repository& repository, const std::v
   Progress progress;
   progress.files_total = plans.size();
   const auto task = [&](std::size_t i, std::stop_token inner) -> Result<void> {
-    if (hooks.may_begin && !hooks.may_begin()) return {};
+    if (hooks.may_begin && !hooks.may_begin(i)) return {};
     std::unique_ptr<PackCheck> check;
     {
       const std::lock_guard lock(mutex);

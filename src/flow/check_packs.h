@@ -31,10 +31,10 @@ struct KnownChunk {
 };
 using KnownChunks = std::map<model::PackId, std::vector<KnownChunk>>;
 
-// Asked before each pack is begun: false leaves it and those after it out. Told of each that was read whole,
+// Asked before each pack is begun, by several threads: false leaves it out. Told of each that was read whole,
 // one call at a time. Either may be empty.
 struct PackHooks {
-  std::function<bool()> may_begin;
+  std::function<bool(std::size_t i)> may_begin;
   std::function<void(std::size_t i)> on_read;
 };
 

@@ -30,7 +30,7 @@ constexpr std::uint64_t kRunsSeen = 10;  // how many of the last runs say how mu
 class StoreProbe {
  public:
   StoreProbe(storage::Storage& storage, Random& random, std::stop_token stop)
-      : storage_(storage), stop_(std::move(stop)), name_("doctor-" + hex(random.array<8>())) {
+      : storage_(storage), stop_(std::move(stop)), name_(std::string(kProbePrefix) + hex(random.array<8>())) {
     const auto noise = random.array<32>();
     bytes_.assign(noise.begin(), noise.end());
   }
@@ -130,6 +130,8 @@ void judge_history(const repo::History& history, Diagnoses& out) {
   if (!history.log_trouble.empty())
     out.push_back(
         {Health::bad, "log", history.log_trouble, "run `holdfast check`; backups and prune refuse"});
+  for (const std::string& why : history.contradictions)
+    out.push_back({Health::bad, "history", why, "find out why and by whom before anything else is done"});
   if (history.log.void_entries > 0) {
     out.push_back(
         {Health::warn, "log",
@@ -139,7 +141,7 @@ void judge_history(const repo::History& history, Diagnoses& out) {
   const std::vector<const repo::Snapshot*> snapshots = history.snapshots();
   const auto partial = std::count_if(snapshots.begin(), snapshots.end(),
                                      [](const repo::Snapshot* s) { return s->commit.partial; });
-  if (history.unreadable.empty() && history.log_trouble.empty())
+  if (history.unreadable.empty() && history.log_trouble.empty() && history.contradictions.empty())
     out.push_back({Health::ok, "snapshots", fmt::format("{}, all readable", snapshots.size()), ""});
   if (partial > 0)
     out.push_back({Health::warn, "snapshots", fmt::format("{} are partial: files could not be read", partial),

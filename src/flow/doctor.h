@@ -12,6 +12,9 @@
 
 namespace holdfast::flow {
 
+// Names of objects by which doctor tries a store; it removes them.
+inline constexpr char kProbePrefix[] = "doctor-";
+
 enum class Health : std::uint8_t { ok, warn, bad };
 const char* word(Health health);
 

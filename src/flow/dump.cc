@@ -59,6 +59,8 @@ class Archiver {
     auto begun = archive_.begin(entry, first);
     if (!begun.ok() && begun.error().kind() == Errc::unsupported) {
       ++report_.left_out;
+      const auto named = links_.find(entry.link_group);  // no other name can be one of what isn't there
+      if (named != links_.end() && named->second == entry.path) links_.erase(named);
       on_loss_(entry.path, "all of it");
       return {};
     }

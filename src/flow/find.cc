@@ -18,52 +18,77 @@ bool matches(const FindSpec& spec, const model::Entry& entry) {
 
 }  // namespace
 
-Result<std::uint64_t> Finder::look_into_leaf(const model::Address& address, const model::ShortId& id,
-                                             const OnMatch& on_match, std::stop_token stop) {
+// A tree may lie: its leaves must begin where it says, one after the other, and not below what is no folder.
+Result<void> Finder::take_place(const model::Child& claim, const std::string& first_path) {
+  if (!claim.first_path.empty() && claim.first_path != first_path)
+    return Error(Errc::damaged, "a tree's leaf does not begin where the node above says");
+  const bool below = !last_other_.empty() && first_path.starts_with(last_other_ + "/");
+  if (below || (!last_path_.empty() && model::compare_paths(last_path_, first_path) >= 0))
+    return Error(Errc::damaged, "a tree's entries are out of order");
+  return {};
+}
+
+Result<std::uint64_t> Finder::look_into_leaf(const model::Child& claim, const OnMatch& on_match,
+                                             std::stop_token stop) {
   model::Root leaf;
-  leaf.address = address;
-  leaf.id = id;
+  leaf.address = claim.address;
+  leaf.id = claim.id;
   repo::TreeReader tree(chunks_, leaf);
-  Matches found;
+  Leaf found;
+  std::string last, last_other;
   for (;;) {
     const model::Entry* entry = TRY(tree.next(stop));
     if (entry == nullptr) break;
-    if (matches(spec_, *entry)) found.push_back(*entry);
+    if (last.empty()) found.first_path = entry->path;
+    last = entry->path;
+    if (entry->attributes.type != model::FileType::directory) last_other = entry->path;
+    if (matches(spec_, *entry)) found.matches.push_back(*entry);
   }
-  for (const model::Entry& entry : found) on_match(entry);
-  const std::uint64_t count = found.size();
+  TRY(take_place(claim, found.first_path));
+  last_path_ = std::move(last);
+  last_other_ = std::move(last_other);
+  for (const model::Entry& entry : found.matches) on_match(entry);
+  const std::uint64_t count = found.matches.size();
   if (count == 0) {
-    without_.insert(address);
+    without_.insert(claim.address);
   } else if (remembered_ + count <= kRememberedMax) {
     remembered_ += count;
-    known_[address] = std::move(found);
+    known_[claim.address] = std::move(found);
   }
   return count;
 }
 
-Result<std::uint64_t> Finder::look_into(const model::Address& address, const model::ShortId& id,
-                                        std::uint8_t level, const OnMatch& on_match, std::stop_token stop) {
-  if (without_.contains(address)) return std::uint64_t{0};
+Result<std::uint64_t> Finder::look_into(const model::Child& claim, std::uint8_t level,
+                                        const OnMatch& on_match, std::stop_token stop) {
   if (stop.stop_requested()) return Error(Errc::stopped, "stopped while looking");
-  if (const auto known = known_.find(address); known != known_.end()) {
-    for (const model::Entry& entry : known->second) on_match(entry);
-    return std::uint64_t{known->second.size()};
+  const auto known = known_.find(claim.address);
+  if (known != known_.end() || without_.contains(claim.address)) {
+    last_path_.clear();  // its last entry is not known
+    last_other_.clear();
   }
-  if (level == 0) return look_into_leaf(address, id, on_match, stop);
+  if (without_.contains(claim.address)) return std::uint64_t{0};
+  if (known != known_.end()) {
+    TRY(take_place(claim, known->second.first_path));
+    for (const model::Entry& entry : known->second.matches) on_match(entry);
+    return std::uint64_t{known->second.matches.size()};
+  }
+  if (level == 0) return look_into_leaf(claim, on_match, stop);
   std::uint64_t count = 0;
-  const std::vector<model::Child> children = TRY(repo::read_children(chunks_, address, id, level, stop));
-  for (const model::Child& child : children) {
-    count += TRY(look_into(child.address, child.id, static_cast<std::uint8_t>(level - 1), on_match, stop));
-  }
-  if (count == 0) without_.insert(address);
+  const std::vector<model::Child> children = TRY(repo::read_children(chunks_, claim, level, stop));
+  for (const model::Child& child : children)
+    count += TRY(look_into(child, static_cast<std::uint8_t>(level - 1), on_match, stop));
+  if (count == 0) without_.insert(claim.address);
   return count;
 }
 
 Result<std::uint64_t> Finder::find(const model::Commit& commit, const OnMatch& on_match,
                                    std::stop_token stop) {
   std::uint64_t count = 0;
-  for (const model::Root& root : commit.roots)
-    count += TRY(look_into(root.address, root.id, root.level, on_match, stop));
+  for (const model::Root& root : commit.roots) {
+    last_path_.clear();
+    last_other_.clear();
+    count += TRY(look_into(repo::claim_of(root), root.level, on_match, stop));
+  }
   return count;
 }
 

@@ -32,16 +32,23 @@ class Finder {
 
  private:
   using Matches = std::vector<model::Entry>;
-  Result<std::uint64_t> look_into(const model::Address& address, const model::ShortId& id, std::uint8_t level,
-                                  const OnMatch& on_match, std::stop_token stop);
-  Result<std::uint64_t> look_into_leaf(const model::Address& address, const model::ShortId& id,
-                                       const OnMatch& on_match, std::stop_token stop);
+  struct Leaf {
+    std::string first_path;
+    Matches matches;
+  };
+  Result<void> take_place(const model::Child& claim, const std::string& first_path);
+  Result<std::uint64_t> look_into(const model::Child& claim, std::uint8_t level, const OnMatch& on_match,
+                                  std::stop_token stop);
+  Result<std::uint64_t> look_into_leaf(const model::Child& claim, const OnMatch& on_match,
+                                       std::stop_token stop);
 
   repo::ChunkReader& chunks_;
   const FindSpec& spec_;
-  std::set<model::Address> without_;         // nodes and leaves below which nothing matches
-  std::map<model::Address, Matches> known_;  // leaves
-  std::size_t remembered_ = 0;               // matches in known_
+  std::set<model::Address> without_;      // nodes and leaves below which nothing matches
+  std::map<model::Address, Leaf> known_;  // leaves
+  // Of the leaf before, if it was read: its last entry, and the last that is no folder.
+  std::string last_path_, last_other_;
+  std::size_t remembered_ = 0;  // matches in known_
 };
 
 }  // namespace holdfast::flow

@@ -97,7 +97,12 @@ Result<LostReport> find_lost(const repo::Repository& repository, unsigned worker
   CheckFindings findings(silent);
   CheckReport counts;
   Survey found = TRY(survey(repository, findings, counts, stop));
-  std::erase_if(found.packs, [](const PackPlan& plan) { return plan.needed.empty(); });
+  // Packs that nobody needs are of no interest; but what a snapshot needs whose references can't be read is
+  // not known.
+  const bool all_known = std::all_of(
+      found.live.begin(), found.live.end(),
+      [&](const repo::Snapshot& snapshot) { return repository.read_references(snapshot.commit, stop).ok(); });
+  if (all_known) std::erase_if(found.packs, [](const PackPlan& plan) { return plan.needed.empty(); });
   for (PackPlan& plan : found.packs) plan.read = true;
   const unsigned threads = workers != 0 ? workers : std::max(2u, std::thread::hardware_concurrency());
   TRY(check_packs(repository, found.packs, threads, findings, counts, observer, {}, stop));

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "flow/check_packs.h"
+#include "flow/doctor.h"
 #include "flow/mirror_objects.h"
 #include "flow/prune_plan.h"
 #include "repo/config.h"
@@ -57,7 +58,8 @@ Result<Listing> list_source(storage::Storage& from, std::stop_token stop) {
     if (is_fate(name)) listing.fates.push_back(name);
   }
   for (const auto& [name, bytes] : all) {
-    if (is_log(name) || is_fate(name) || name == repo::kConfigName) continue;
+    if (is_log(name) || is_fate(name) || name == repo::kConfigName || name.starts_with(kProbePrefix))
+      continue;
     const auto kind = vital_kind(name);
     const bool key = kind == repo::Vital::key || name == repo::kSpecName;
     const bool table = kind == repo::Vital::manifest || kind == repo::Vital::refs;
@@ -124,6 +126,17 @@ Result<void> Mirror::identify(std::stop_token stop) {
     if (name == repo::kSpecName || name.starts_with(repo::kKeyPrefix)) continue;
     return Error(Errc::usage, fmt::format("{} holds no repository, but {}", to_.describe(), name))
         .hint("mirror to an empty place");
+  }
+  return {};
+}
+
+// Without a hole: the entries behind one say nothing to anybody.
+Result<void> require_whole_log(const Listing& listing) {
+  for (std::size_t i = 0; i < listing.log.size(); ++i) {
+    if (listing.log[i] == repo::log_name(i)) continue;
+    return Error(Errc::damaged,
+                 fmt::format("the source has {}, but not {}", listing.log[i], repo::log_name(i)))
+        .hint("nothing was copied; `holdfast repair packs --from` takes the entry from a copy that has it");
   }
   return {};
 }
@@ -261,6 +274,7 @@ Result<MirrorReport> Mirror::run(std::stop_token stop) {
     Listing listing = TRY(list_source(from_, stop));
     listing.sizes[repo::kConfigName] = config_.size();
     source_ = listing.sizes;
+    TRY(require_whole_log(listing));
     if (report_.passes == 0) TRY(compare_logs(listing, stop));
     count(listing);
     if (spec_.dry_run) {

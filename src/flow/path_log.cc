@@ -7,37 +7,37 @@
 
 namespace holdfast::flow {
 
-Result<PathLookup::Found> PathLookup::below(const model::Address& address, const model::ShortId& id,
-                                            std::uint8_t level, std::stop_token stop) {
-  if (const auto known = known_.find(address); known != known_.end()) return known->second;
+Result<PathLookup::Found> PathLookup::below(const model::Child& claim, std::uint8_t level,
+                                            std::stop_token stop) {
+  if (const auto known = known_.find(claim.address); known != known_.end()) return known->second;
   if (stop.stop_requested()) return Error(Errc::stopped, "stopped while looking");
   ++reads_;
   Found found;
   if (level == 0) {
     model::Root leaf;
-    leaf.address = address;
-    leaf.id = id;
+    leaf.address = claim.address;
+    leaf.id = claim.id;
     auto entry = TRY(repo::find_entry(chunks_, leaf, path_, stop));
     if (entry) found = std::make_shared<const model::Entry>(std::move(*entry));
   } else {
-    const std::vector<model::Child> children = TRY(repo::read_children(chunks_, address, id, level, stop));
+    const std::vector<model::Child> children = TRY(repo::read_children(chunks_, claim, level, stop));
     // The last child that begins at or before the path may hold it.
     const auto after = std::partition_point(children.begin(), children.end(), [&](const model::Child& child) {
       return model::compare_paths(child.first_path, path_) <= 0;
     });
     if (after != children.begin()) {
       const model::Child& child = *std::prev(after);
-      found = TRY(below(child.address, child.id, static_cast<std::uint8_t>(level - 1), stop));
+      found = TRY(below(child, static_cast<std::uint8_t>(level - 1), stop));
     }
   }
-  known_[address] = found;
+  known_[claim.address] = found;
   return found;
 }
 
 Result<std::shared_ptr<const model::Entry>> PathLookup::find(const model::Commit& commit,
                                                              std::stop_token stop) {
   for (const model::Root& root : commit.roots) {
-    Found found = TRY(below(root.address, root.id, root.level, stop));
+    Found found = TRY(below(repo::claim_of(root), root.level, stop));
     if (found != nullptr) return found;
   }
   return Found();

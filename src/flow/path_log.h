@@ -23,8 +23,7 @@ class PathLookup {
 
  private:
   using Found = std::shared_ptr<const model::Entry>;
-  Result<Found> below(const model::Address& address, const model::ShortId& id, std::uint8_t level,
-                      std::stop_token stop);
+  Result<Found> below(const model::Child& claim, std::uint8_t level, std::stop_token stop);
 
   repo::ChunkReader& chunks_;
   const std::string path_;

@@ -217,6 +217,11 @@ Result<RepairReport> repair(const repo::Repository& repository, const RepairOpti
     bool any = false;
     report.failed.clear();
     Repairer repairer(repository, options, stop);
+    // What was taken away may be put back; but nothing is decided on top of a history that was altered.
+    if (!small && repository.remembers()) {
+      const repo::History history = TRY(repository.readable_history(stop));
+      if (!history.contradictions.empty()) return repo::Repository::contradicted(history);
+    }
     for (const Step& step : report.plan.steps) {
       if (small && step.pack) continue;
       const auto done = repairer.perform(step);

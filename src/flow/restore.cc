@@ -49,6 +49,14 @@ class Restorer {
   void put_back();
 
  private:
+  struct OpenDirectory {
+    model::Entry entry;
+    bool made = false;
+    bool partly = false;             // not all that the snapshot has in it is looked at
+    std::vector<std::string> names;  // in the snapshot; for --delete
+    bool implied = false;            // what the snapshot says of it is lost
+  };
+
   Result<void> walk_once();
   Result<void> walk_below(const std::string& path);
   // `partly`: a directory on the way to what was asked for.
@@ -59,18 +67,11 @@ class Restorer {
   Result<void> go_on_behind(const Error& error, const std::string& last);
   void imply_directories(const model::Entry& entry);
   void open_directories();
-  void make_directory(const model::Entry& entry);
+  void make_directory(const OpenDirectory& directory);
   void close_directories(std::string_view path);
   void close_directory();
   Result<void> send(RestoreTask task);
   Result<void> send_batch();
-
-  struct OpenDirectory {
-    model::Entry entry;
-    bool made = false;
-    bool partly = false;             // not all that the snapshot has in it is looked at
-    std::vector<std::string> names;  // in the snapshot; for --delete
-  };
 
   RestoreContext& context_;
   const RestoreSpec& spec_;
@@ -174,7 +175,7 @@ void Restorer::imply_directories(const model::Entry& entry) {
     directory.attributes.xattrs.clear();
     directory.attributes.flags = directory.attributes.project = 0;
     directory.mtime = entry.mtime;
-    stack_.push_back({std::move(directory), false, true, {}});
+    stack_.push_back({std::move(directory), false, true, {}, true});
   }
 }
 
@@ -227,7 +228,7 @@ Result<void> Restorer::take(const model::Entry& found, bool partly) {
   ++report_.others;
   if (spec_.dry_run || action.value() == sink::Action::skip || later_names_.take(entry)) return {};
   const auto made = context_.sink.make_special(entry, action.value());
-  if (!made.ok()) context_.fail(entry.path, "restore", made.error());
+  if (!made.ok()) context_.fail_file(entry, "restore", made.error());
   return {};
 }
 
@@ -244,18 +245,19 @@ void Restorer::open_directories() {
   for (OpenDirectory& directory : stack_) {
     if (std::exchange(directory.made, true) || directory.entry.path.empty()) continue;
     ++report_.directories;
-    make_directory(directory.entry);
+    make_directory(directory);
   }
 }
 
-void Restorer::make_directory(const model::Entry& entry) {
+void Restorer::make_directory(const OpenDirectory& directory) {
+  const model::Entry& entry = directory.entry;
   const auto action = context_.sink.decide(entry);
   if (!action.ok()) {
     context_.fail(entry.path, "restore", action.error());
     return;
   }
   if (spec_.dry_run) return;
-  const auto was = context_.sink.make_directory(entry);
+  const auto was = context_.sink.make_directory(entry, directory.implied);
   if (!was.ok()) {
     context_.fail(entry.path, "restore", was.error());
   } else if (was.value()) {
@@ -303,7 +305,7 @@ Result<void> Restorer::take_regular(model::Entry entry, sink::Action action) {
 Result<void> Restorer::take_large(model::Entry entry, sink::Action action) {
   auto writer = context_.sink.open_file(entry, action);
   if (!writer.ok()) {
-    context_.fail(entry.path, "restore", writer.error());
+    context_.fail_file(entry, "restore", writer.error());
     return {};
   }
   auto file = std::make_shared<SharedFile>();

@@ -15,6 +15,13 @@ bool LaterNames::take(model::Entry& entry) {
 
 void LaterNames::link_all(RestoreContext& context, std::stop_token stop) {
   for (const model::Entry& entry : names_) {
+    if (context.failed_groups.contains(entry.link_group)) {
+      const std::string& first = files_[entry.link_group].first;
+      context.fail(entry.path, "restore",
+                   Error(Errc::failed, entry.path + ": left as it is, since " + first +
+                                           ", of which it is another name, was not restored"));
+      continue;
+    }
     const auto linked = context.sink.link(entry, files_[entry.link_group].first);
     if (!linked.ok()) {
       context.fail(entry.path, "restore", linked.error());
@@ -35,7 +42,7 @@ void LaterNames::make_copy(const model::Entry& entry, RestoreContext& context, s
   file.first = entry.path;
   if (entry.attributes.type != model::FileType::regular) {
     const auto made = context.sink.make_special(entry, action.value());
-    if (!made.ok()) context.fail(entry.path, "restore", made.error());
+    if (!made.ok()) context.fail_file(entry, "restore", made.error());
     return;
   }
   RestoreTask task;

@@ -41,7 +41,7 @@ Result<void> RestoreWorker::run(RestoreTask& task, std::stop_token stop) {
   for (const RestoreTask::File& file : task.files) {
     if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
     const auto restored = restore_file(file, stop);
-    if (!restored.ok()) context_.fail(file.entry.path, "restore", restored.error());
+    if (!restored.ok()) context_.fail_file(file.entry, "restore", restored.error());
   }
   return {};
 }
@@ -118,7 +118,7 @@ void RestoreWorker::run_piece(RestoreTask& task, std::stop_token stop) {
     const model::Extent& extent = file.entry.content[i];
     const auto written = write(*file.writer, extent, at, stop);
     if (!written.ok() && !file.failed.exchange(true))
-      context_.fail(file.entry.path, "restore", written.error());
+      context_.fail_file(file.entry, "restore", written.error());
     at += extent.length;
   }
   if (file.pieces_left.fetch_sub(1) != 1) return;
@@ -126,13 +126,13 @@ void RestoreWorker::run_piece(RestoreTask& task, std::stop_token stop) {
   if (!file.failed) {
     const auto finished = finish(*file.writer, file.entry);
     if (!finished.ok()) {
-      context_.fail(file.entry.path, "restore", finished.error());
+      context_.fail_file(file.entry, "restore", finished.error());
     } else {
       ++context_.files_restored;
       context_.observer.item("restored", file.entry.path, file.entry.size_bytes);
       if (context_.spec.verify) {
         const auto verified = verify(file.entry, stop);
-        if (!verified.ok()) context_.fail(file.entry.path, "verify", verified.error());
+        if (!verified.ok()) context_.fail_file(file.entry, "verify", verified.error());
       }
     }
   }

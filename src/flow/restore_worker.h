@@ -43,6 +43,13 @@ struct RestoreContext {
     ++problems;
     observer.problem(path, during, error);
   }
+  // The same of a file, which may have other names: these must not be linked to what it is now.
+  void fail_file(const model::Entry& entry, std::string_view during, const Error& error) {
+    fail(entry.path, during, error);
+    if (entry.link_group == 0) return;
+    const std::lock_guard lock(mutex);
+    failed_groups.insert(entry.link_group);
+  }
   void tell(RestoreReport& report) const {
     report.files_restored = files_restored;
     report.bytes_restored = bytes_restored;
@@ -59,7 +66,8 @@ struct RestoreContext {
     };
     return chunks;
   }
-  std::mutex mutex{};  // guards told
+  std::mutex mutex{};  // guards what is below
+  std::set<std::uint64_t> failed_groups{};
   std::set<std::string> told{};
 };
 

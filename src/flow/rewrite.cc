@@ -31,13 +31,13 @@ class Exclusion {
 using Nodes = std::map<model::ShortId, model::Address>;
 
 // Where the nodes and leaves of a tree are, from its inner nodes.
-Result<void> collect(repo::ChunkReader& chunks, const model::Address& address, const model::ShortId& id,
-                     std::uint8_t level, Nodes& nodes, std::stop_token stop) {
+Result<void> collect(repo::ChunkReader& chunks, const model::Child& claim, std::uint8_t level, Nodes& nodes,
+                     std::stop_token stop) {
   if (stop.stop_requested()) return Error(Errc::stopped, "stopped while reading a tree");
-  if (!nodes.emplace(id, address).second || level == 0) return {};
-  const std::vector<model::Child> children = TRY(repo::read_children(chunks, address, id, level, stop));
+  if (!nodes.emplace(claim.id, claim.address).second || level == 0) return {};
+  const std::vector<model::Child> children = TRY(repo::read_children(chunks, claim, level, stop));
   for (const model::Child& child : children) {
-    TRY(collect(chunks, child.address, child.id, static_cast<std::uint8_t>(level - 1), nodes, stop));
+    TRY(collect(chunks, child, static_cast<std::uint8_t>(level - 1), nodes, stop));
   }
   return {};
 }
@@ -107,7 +107,7 @@ Result<model::Root> Rewriter::rewrite_tree(const model::Root& root, const repo::
                                            std::stop_token stop) {
   repo::ChunkReader chunks(repository_, log);
   Nodes nodes;
-  TRY(collect(chunks, root.address, root.id, root.level, nodes, stop));
+  TRY(collect(chunks, repo::claim_of(root), root.level, nodes, stop));
   repo::LocalTreeWriter nothing("", local_.key(), repository_.random());
   repo::TreeWriter tree(repository_, metadata, references, nothing, {});
   tree.find = [&](const model::ShortId& id) -> std::optional<model::Address> {

@@ -302,17 +302,16 @@ fuse_lowlevel_ops operations(bool acls) {
   return ops;
 }
 
-// What libfuse said last, which it tells nobody otherwise. While something is mounted, in one thread.
-std::string& last_words() {
-  static std::string words;
-  return words;
-}
+// What libfuse said last, which it tells nobody otherwise. Any of its threads may speak.
+std::mutex words_mutex;
+std::string last_words;  // guarded by words_mutex
 
 void remember_words(fuse_log_level, const char* format, va_list arguments) {
   std::array<char, 512> text{};
   std::vsnprintf(text.data(), text.size(), format, arguments);
-  last_words() = text.data();
-  while (last_words().ends_with('\n')) last_words().pop_back();
+  const std::lock_guard lock(words_mutex);
+  last_words = text.data();
+  while (last_words.ends_with('\n')) last_words.pop_back();
 }
 
 // Ended by whatever way serve() is left.
@@ -357,8 +356,9 @@ std::string mount_options(const ServeOptions& options) {
 }
 
 Error mount_error(const ServeOptions& options) {
+  const std::lock_guard lock(words_mutex);
   std::string words = "can't mount at " + options.target;
-  if (!last_words().empty()) words += ": " + last_words();
+  if (!last_words.empty()) words += ": " + last_words;
   return Error(Errc::failed, std::move(words))
       .hint(
           "it takes /dev/fuse, the package fuse3, and for --allow-other user_allow_other in /etc/fuse.conf");
@@ -377,7 +377,6 @@ Result<void> serve(FileSystem& files, const ServeOptions& options, std::stop_tok
   std::string text = mount_options(options);
   std::array<char*, 4> words{name.data(), flag.data(), text.data(), nullptr};
   fuse_args arguments = FUSE_ARGS_INIT(3, words.data());
-  last_words().clear();
   fuse_set_log_func(&remember_words);
   Session session;
   session.session = fuse_session_new(&arguments, &ops, sizeof ops, &server);

@@ -34,7 +34,19 @@ Result<PlainPtr> Trees::plain(const model::Address& address, const model::ShortI
   return plain;
 }
 
+// So no node has two places in a tree, and no walk of one goes on for ever.
 Result<Trees::Part> Trees::read(const Step& step, std::stop_token stop) {
+  if (step.level > model::kTreeLevelsMax) return Error(Errc::damaged, "a tree has too many levels");
+  Part part = TRY(load(step, std::move(stop)));
+  if (step.claim.empty()) return part;
+  const std::string& begins =
+      part.node != nullptr ? part.node->children.front().first_path : part.leaf->front().path;
+  if (begins != step.claim)
+    return Error(Errc::damaged, "a tree's node does not begin where the node above says");
+  return part;
+}
+
+Result<Trees::Part> Trees::load(const Step& step, std::stop_token stop) {
   {
     const std::lock_guard lock(mutex_);
     const Part* part = cache_.find(step.address);
@@ -94,7 +106,8 @@ Result<Place> Trees::descend(const model::Root& root, const Choose& choose, std:
     const std::size_t chosen = choose(*part.node, first);
     const model::Child& child = part.node->children[chosen];
     first += part.node->begins[chosen];
-    step = {child.address, child.id, static_cast<std::uint8_t>(step.level - 1), child.entries};
+    step = {child.address, child.id, static_cast<std::uint8_t>(step.level - 1), child.entries,
+            child.first_path};
   }
   const Part part = TRY(read(step, stop));
   return Place{part.leaf, first, 0};
@@ -139,7 +152,10 @@ Result<Place> Trees::sibling(const model::Root& root, const Place& place, std::s
   if (place.entry().attributes.type == model::FileType::directory) {
     const std::string key = behind(place.entry().path);
     next.at = lower_bound(*place.leaf, key, place.at + 1);
-    if (next.at == place.leaf->size()) return seek(root, key, stop);
+    if (next.at < place.leaf->size()) return next;
+    next = TRY(seek(root, key, stop));
+    if (!next.is_end() && model::compare_paths(next.entry().path, place.entry().path) <= 0)
+      return Error(Errc::damaged, "a tree's entries are out of order");
     return next;
   }
   if (++next.at < place.leaf->size()) return next;
@@ -168,6 +184,7 @@ void Trees::prefetch_behind(const model::Root& root, const Place& place, std::st
 
 Result<void> Trees::count_links(const Step& step, std::map<std::uint64_t, std::uint32_t>& counts,
                                 std::stop_token stop) {
+  if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
   const Part part = TRY(read(step, stop));
   if (step.level == 0) {
     for (const model::Entry& entry : *part.leaf) {
@@ -180,7 +197,8 @@ Result<void> Trees::count_links(const Step& step, std::map<std::uint64_t, std::u
     const std::size_t ahead = i + kLeavesAhead;
     if (step.level == 1 && ahead < children.size()) chunks_.prefetch(children[ahead].address);
     const auto below = static_cast<std::uint8_t>(step.level - 1);
-    TRY(count_links({children[i].address, children[i].id, below, children[i].entries}, counts, stop));
+    TRY(count_links({children[i].address, children[i].id, below, children[i].entries, children[i].first_path},
+                    counts, stop));
   }
   return {};
 }

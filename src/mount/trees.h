@@ -57,11 +57,13 @@ class Trees {
     model::ShortId id{};
     std::uint8_t level = 0;
     std::uint64_t entries = 0;
+    std::string claim = {};  // how it begins, by the node above; "": nothing says
   };
   using Choose = std::function<std::size_t(const Node&, std::uint64_t first)>;
 
   Result<Place> descend(const model::Root& root, const Choose& choose, std::stop_token stop);
   Result<Part> read(const Step& step, std::stop_token stop);
+  Result<Part> load(const Step& step, std::stop_token stop);
   Result<PlainPtr> plain(const model::Address& address, const model::ShortId& id, std::stop_token stop);
   Result<Part> decode_node(const Step& step, Bytes bytes);
   Result<Part> decode_leaf(const Step& step, Bytes bytes, std::stop_token stop);

@@ -81,8 +81,13 @@ Result<Fd> lock(const std::string& directory, const std::string& file) {
 
 }  // namespace
 
-Memory::Memory(const std::string& directory, const RepositoryId& id, crypto::Key key)
-    : directory_(directory), file_(directory + "/" + hex(id)), key_(std::move(key)) {}
+Memory::Memory(const std::string& directory, const RepositoryId& id, std::string_view place, crypto::Key key)
+    : directory_(directory), key_(std::move(key)) {
+  Encoder name;
+  name.raw(id);
+  name.string(place);
+  file_ = directory + "/" + hex(Bytes(crypto::hash(name.bytes())).first(16));
+}
 
 Result<Memory::Seen> Memory::recall() const {
   const auto bytes = TRY(read_all(file_));

@@ -23,8 +23,9 @@ class Memory {
     std::map<std::uint64_t, Fate> newest;  // by writer
   };
 
-  // `directory` is that of all repositories; it is made when something is to be remembered.
-  Memory(const std::string& directory, const RepositoryId& id, crypto::Key key);
+  // `directory` is that of all repositories; it is made when something is to be remembered. `place` tells the
+  // copies of one repository apart: a mirror may be older than its source.
+  Memory(const std::string& directory, const RepositoryId& id, std::string_view place, crypto::Key key);
 
   // What was seen until now. To be asked before the store is looked at. Errc::damaged where the file is there
   // and says nothing.

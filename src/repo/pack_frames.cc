@@ -45,7 +45,7 @@ bool any_missing(Bytes table) {
 Result<std::unique_ptr<PackFrames>> PackFrames::open(storage::Storage& storage, const Known& known,
                                                      const PackObject& pack, std::stop_token stop) {
   std::unique_ptr<PackFrames> frames(new PackFrames(storage, known, pack));  // NOLINT: private
-  TRY_AS(frames->load_ends(stop), "pack " + frames->name_);
+  TRY_AS(frames->store_to_blame(frames->load_ends(stop)), "pack " + frames->name_);
   return frames;
 }
 
@@ -56,7 +56,9 @@ std::uint32_t PackFrames::number_of(std::uint32_t position) const {
 // A part of the object; shorter where the object ends.
 Result<Buffer> PackFrames::piece(std::uint64_t offset, std::uint64_t length, std::stop_token stop) {
   if (offset >= object_bytes_) return Buffer{};
-  return storage_.get(name_, {offset, std::min(length, object_bytes_ - offset)}, stop);
+  auto bytes = storage_.get(name_, {offset, std::min(length, object_bytes_ - offset)}, stop);
+  if (!bytes.ok() && !is_general(bytes.error())) unreadable_ = bytes.error().copy();
+  return bytes;
 }
 
 Result<void> PackFrames::load_ends(std::stop_token stop) {
@@ -195,7 +197,6 @@ Result<Buffer> PackFrames::stored(std::uint32_t first, std::uint32_t count, std:
     return frames;
   }
   if (is_general(frames.error())) return frames;
-  unreadable_ = frames.error().copy();
   Buffer out(std::size_t{count} * frame_bytes());
   for (std::uint32_t i = 0; count > 1 && i < count; ++i) {
     const auto frame = piece(at + i * frame_bytes(), frame_bytes(), stop);
@@ -254,6 +255,17 @@ bool PackFrames::choose_table(Bytes a, Bytes b) {
 
 Result<void> PackFrames::load_table(std::stop_token stop) {
   if (!table_.empty()) return {};
+  unreadable_.reset();
+  return store_to_blame(find_table(stop));
+}
+
+// Too much is lost; but what the store could not give may not be damaged at all.
+Result<void> PackFrames::store_to_blame(Result<void> result) const {
+  if (!result.ok() && result.error().kind() == Errc::damaged && unreadable_) return unreadable_->copy();
+  return result;
+}
+
+Result<void> PackFrames::find_table(std::stop_token stop) {
   const std::uint64_t size = std::uint64_t{all_frames()} * sizeof(Hash);
   const std::uint64_t at = kPackHeaderBytes + std::uint64_t{all_frames()} * frame_bytes();
   Buffer copies[2];

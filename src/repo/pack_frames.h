@@ -69,6 +69,8 @@ class PackFrames {
   Result<bool> find_directory(bool repair, std::stop_token stop);
   void note(std::string text);
   std::optional<Hash> root() const;
+  Result<void> find_table(std::stop_token stop);
+  Result<void> store_to_blame(Result<void> result) const;
   bool choose_table(Bytes a, Bytes b);
   Result<void> table_from_frames(Bytes a, Bytes b, std::stop_token stop);
   bool accept_table(Bytes table);

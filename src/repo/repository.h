@@ -90,8 +90,10 @@ class Repository {
   Result<History> readable_history(std::stop_token stop) const;
   // Holds every history from now on against what was seen before, and remembers it, below this folder of all
   // repositories ("": nowhere). Needs the index secret, else nothing is remembered.
-  void remember_in(const std::string& directory);
+  void remember_in(const std::string& directory, std::string_view place = {});
   bool remembers() const { return memory_ != nullptr; }
+  // What history() says of one with contradictions.
+  static Error contradicted(const History& history);
   void remember(const LogState& log, const Snapshot& committed) const;
   // Takes the history for what was seen, whatever was seen before.
   Result<void> accept(const History& history) const;
@@ -149,7 +151,6 @@ class Repository {
   Result<Memory::Seen> recall() const;
   Result<std::string> log_against(const Memory::Seen& seen, const LogState& log, std::stop_token stop) const;
   Result<void> compare(const Result<Memory::Seen>& seen, History& history, std::stop_token stop) const;
-  static Error contradicted(const History& history);
   void remember(const Memory::Seen& seen) const;
 
   Doors doors_;

@@ -8,10 +8,11 @@
 
 namespace holdfast::repo {
 
-void Repository::remember_in(const std::string& directory) {
+void Repository::remember_in(const std::string& directory, std::string_view place) {
   if (directory.empty() || !secrets_.index) return;
   memory_ = std::make_unique<Memory>(
-      directory, config_.id, crypto::derive_key("holdfast 0 memory", {secrets_.index->bytes(), config_.id}));
+      directory, config_.id, place,
+      crypto::derive_key("holdfast 0 memory", {secrets_.index->bytes(), config_.id}));
 }
 
 Result<Memory::Seen> Repository::recall() const {

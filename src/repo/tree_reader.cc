@@ -31,13 +31,7 @@ Result<bool> TreeReader::next_leaf(std::stop_token stop) {
   if (!started_) {
     started_ = true;
     if (root_.level > model::kTreeLevelsMax) return Error(Errc::damaged, "a tree has too many levels");
-    TRY(descend({.first_path = "",
-                 .address = root_.address,
-                 .id = root_.id,
-                 .entries = root_.entries,
-                 .files = root_.files,
-                 .bytes = root_.bytes},
-                true, root_.level, stop));
+    TRY(descend(claim_of(root_), true, root_.level, stop));
     return true;
   }
   while (!levels_.empty() && levels_.back().at >= levels_.back().children.size()) levels_.pop_back();
@@ -149,14 +143,28 @@ Result<void> TreeReader::read_leaf(Bytes bytes, std::stop_token stop) {
   return model::apply_delta(leaf.delta, base_, std::move(changed), entries_);
 }
 
-Result<std::vector<model::Child>> read_children(ChunkReader& chunks, const model::Address& address,
-                                                const model::ShortId& id, std::uint8_t level,
-                                                std::stop_token stop) {
-  const DirectoryEntry found = TRY(chunks.describe(address, stop));
-  if (model::short_id(found.id) != id)
+model::Child claim_of(const model::Root& root) {
+  return {.first_path = "",
+          .address = root.address,
+          .id = root.id,
+          .entries = root.entries,
+          .files = root.files,
+          .bytes = root.bytes};
+}
+
+Result<std::vector<model::Child>> read_children(ChunkReader& chunks, const model::Child& claim,
+                                                std::uint8_t level, std::stop_token stop) {
+  if (level > model::kTreeLevelsMax) return Error(Errc::damaged, "a tree has too many levels");
+  const DirectoryEntry found = TRY(chunks.describe(claim.address, stop));
+  if (model::short_id(found.id) != claim.id)
     return Error(Errc::damaged, "a tree refers to a node that is another one");
-  const Bytes bytes = TRY(chunks.read(address, stop));
-  return model::decode_node(bytes, level);
+  if (found.type != model::ChunkType::node)
+    return Error(Errc::damaged, "a tree refers to a chunk of another type");
+  const Bytes bytes = TRY(chunks.read(claim.address, stop));
+  auto children = TRY(model::decode_node(bytes, level));
+  if (!claim.first_path.empty() && claim.first_path != children.front().first_path)
+    return Error(Errc::damaged, "a tree's node does not begin where the node above says");
+  return children;
 }
 
 Result<std::optional<model::Entry>> find_entry(ChunkReader& chunks, const model::Root& root,

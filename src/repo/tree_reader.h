@@ -56,10 +56,13 @@ class TreeReader {
   std::string last_other_;  // the last of something that is no directory
 };
 
-// The children of one inner node. Errc::damaged where another chunk is there.
-Result<std::vector<model::Child>> read_children(ChunkReader& chunks, const model::Address& address,
-                                                const model::ShortId& id, std::uint8_t level,
-                                                std::stop_token stop);
+// What a root says of its uppermost node or leaf; it names no first path.
+model::Child claim_of(const model::Root& root);
+
+// The children of one inner node, of which the node above says `claim`. Errc::damaged where another chunk is
+// there, or it begins elsewhere.
+Result<std::vector<model::Child>> read_children(ChunkReader& chunks, const model::Child& claim,
+                                                std::uint8_t level, std::stop_token stop);
 
 // The entry of exactly that path; null where there is none.
 Result<std::optional<model::Entry>> find_entry(ChunkReader& chunks, const model::Root& root,

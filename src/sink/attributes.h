@@ -36,8 +36,14 @@ class Attributes {
 
   // What forbids changes, last of all: immutable, append-only. Told where it can't be set.
   void lock(const Object& object, const model::Entry& entry);
-  // Takes that away from what is there. False where it had none, or may not.
-  static bool unlock(int directory, const char* name);
+  // Takes that away from the file or directory that is there. Nothing where it had none, or may not; errno is
+  // then as it was. relock() gives it back, to that very object.
+  struct Unlocked {
+    Fd fd;
+    std::uint32_t flags = 0;
+  };
+  static std::optional<Unlocked> unlock(int directory, const char* name);
+  static void relock(const Unlocked& unlocked);
 
   // Sets mode, times and flags again, where they are no longer `was`'s.
   void put_back(const Object& object, const model::Entry& was);

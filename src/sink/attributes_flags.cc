@@ -1,5 +1,6 @@
 // Flags of chattr(1), and projects.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include <cerrno>
@@ -87,12 +88,25 @@ void Attributes::lock(const Object& object, const model::Entry& entry) {
   }
 }
 
-bool Attributes::unlock(int directory, const char* name) {
+std::optional<Attributes::Unlocked> Attributes::unlock(int directory, const char* name) {
+  const int before = errno;
   constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  const Fd fd = open_beneath(directory, name, kFlags);
-  std::uint32_t there = 0;
-  return fd.valid() && get_inode_flags(fd.get(), there) == 0 && (there & kLocks) != 0 &&
-         set_inode_flags(fd.get(), there & ~kLocks) == 0;
+  struct stat st;
+  const bool can_have_some = ::fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                             (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
+  Unlocked unlocked;
+  if (can_have_some) unlocked.fd = open_beneath(directory, name, kFlags);
+  const bool done = unlocked.fd.valid() && get_inode_flags(unlocked.fd.get(), unlocked.flags) == 0 &&
+                    (unlocked.flags & kLocks) != 0 &&
+                    set_inode_flags(unlocked.fd.get(), unlocked.flags & ~kLocks) == 0;
+  errno = before;
+  return done ? std::optional(std::move(unlocked)) : std::nullopt;
+}
+
+void Attributes::relock(const Unlocked& unlocked) {
+  const int before = errno;
+  static_cast<void>(set_inode_flags(unlocked.fd.get(), unlocked.flags));
+  errno = before;
 }
 
 void Attributes::set_project(const Object& object, const model::Entry& entry, bool assume) {

@@ -188,14 +188,25 @@ Result<void> DirectorySink::clear(const Place& place, std::string_view path) {
   };
   if (remove(0) == 0 || errno == ENOENT) return {};
   if (errno != EISDIR && errno != EPERM) return errno_error(errno, fmt::format("remove {}", path));
-  if (Attributes::unlock(place.directory->get(), place.name.c_str()) && remove(0) == 0) return {};
-  beneath_.forget(path);
-  if (remove(AT_REMOVEDIR) == 0) return {};
+  const auto unlocked = Attributes::unlock(place.directory->get(), place.name.c_str());
+  bool removed = unlocked && remove(0) == 0;
+  if (!removed && errno != EPERM) {
+    beneath_.forget(path);
+    removed = remove(AT_REMOVEDIR) == 0;
+  }
+  if (unlocked) {  // what it still is elsewhere stays as it was
+    struct stat st;
+    const int failure = errno;
+    if (!removed || (::fstat(unlocked->fd.get(), &st) == 0 && st.st_nlink > 0)) Attributes::relock(*unlocked);
+    errno = failure;
+  }
+  if (removed) return {};
+  if (errno == EPERM) return errno_error(errno, fmt::format("remove {}", path));
   return errno_error(errno,
                      fmt::format("remove the directory {}, in whose place something else belongs", path));
 }
 
-Result<std::optional<model::Entry>> DirectorySink::make_directory(const model::Entry& entry) {
+Result<std::optional<model::Entry>> DirectorySink::make_directory(const model::Entry& entry, bool keep) {
   using Was = std::optional<model::Entry>;
   const Place at = TRY(place(entry.path));
   if (::mkdirat(at.directory->get(), at.name.c_str(), 0700) == 0) {
@@ -210,9 +221,10 @@ Result<std::optional<model::Entry>> DirectorySink::make_directory(const model::E
   Fd there = open_beneath(at.directory->get(), at.name.c_str(), kOpenDirectory);
   const bool unreadable = !there.valid() && errno == EACCES;  // perhaps it can be searched
   if (unreadable) there = open_beneath(at.directory->get(), at.name.c_str(), kOpenDirectory | O_PATH);
+  if (unreadable) attributes_.be_careful();  // what it gives on can't be seen
   if (there.valid()) {
     model::Entry was = TRY(examine_existing(there.get(), entry.path, false));
-    return options_.overwrite == Overwrite::never ? Was(std::move(was)) : Was();
+    return keep || options_.overwrite == Overwrite::never ? Was(std::move(was)) : Was();
   }
   if (errno != ENOTDIR && errno != ELOOP) return errno_error(errno, "open directory " + entry.path);
   if (options_.overwrite == Overwrite::never) {
@@ -343,6 +355,7 @@ Result<void> DirectorySink::remove_others(const std::string& directory, const st
   const Fd fd(::openat(found.value()->get(), ".", kOpenDirectory));
   if (!fd.valid()) return errno_error(errno, "list " + directory);
   const std::vector<std::string> names = TRY(names_in(fd.get()));
+  Result<void> trouble;  // the first; the others are removed all the same
   for (const std::string& name : names) {
     if (std::binary_search(keep.begin(), keep.end(), name)) continue;
     const std::string path = directory.empty() ? name : directory + "/" + name;
@@ -350,9 +363,10 @@ Result<void> DirectorySink::remove_others(const std::string& directory, const st
     if (::fstatat(fd.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone meanwhile
     if (!may_remove(path, S_ISDIR(st.st_mode))) continue;
     beneath_.forget(path);
-    TRY(remove_tree(fd.get(), name, path));
+    auto removed = remove_tree(fd.get(), name, path);
+    if (!removed.ok() && trouble.ok()) trouble = std::move(removed);
   }
-  return {};
+  return trouble;
 }
 
 Result<Fd> DirectorySink::read_back(std::string_view path) {

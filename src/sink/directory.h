@@ -34,7 +34,7 @@ class DirectorySink {
   // Makes the directory, or takes the one that is there. It can be written to (0700 where it is new) until
   // finish_directory; or until put_back, with Overwrite::never and one that was there: then what it was is
   // returned.
-  Result<std::optional<model::Entry>> make_directory(const model::Entry& entry);
+  Result<std::optional<model::Entry>> make_directory(const model::Entry& entry, bool keep = false);
   Result<void> finish_directory(const model::Entry& entry);
   Result<void> put_back(const model::Entry& was);
 

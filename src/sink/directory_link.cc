@@ -5,16 +5,9 @@
 
 #include <cerrno>
 
-#include "base/open_beneath.h"
 #include "sink/directory.h"
 
 namespace holdfast::sink {
-
-namespace {
-
-constexpr int kOpenFile = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-
-}  // namespace
 
 Result<bool> DirectorySink::link(const model::Entry& entry, std::string_view first) {
   const Place from = TRY(place(first));
@@ -25,16 +18,16 @@ Result<bool> DirectorySink::link(const model::Entry& entry, std::string_view fir
   // One that is immutable or append-only can't get another name while it is.
   const auto link_now = [&] {
     if (link_plainly()) return true;
-    if (errno != EPERM || !Attributes::unlock(from.directory->get(), from.name.c_str())) return false;
+    if (errno != EPERM) return false;
+    const auto unlocked = Attributes::unlock(from.directory->get(), from.name.c_str());
+    if (!unlocked) return false;
     const bool linked = link_plainly();
-    const int failure = errno;
-    const Fd fd = open_beneath(from.directory->get(), from.name.c_str(), kOpenFile);
-    attributes_.lock({fd.get(), false}, entry);
-    errno = failure;
+    Attributes::relock(*unlocked);
     return linked;
   };
   const auto failed = [&]() -> Result<bool> {
-    if (errno == EMLINK) return false;
+    // No more names, or none at all in this file system.
+    if (errno == EMLINK || errno == EPERM || errno == EOPNOTSUPP) return false;
     return errno_error(errno, fmt::format("link {} to {}", entry.path, first));
   };
   if (link_now()) return true;

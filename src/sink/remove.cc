@@ -10,6 +10,8 @@
 
 #include "base/fd.h"
 
+#include "sink/attributes.h"
+
 namespace holdfast::sink {
 
 namespace {
@@ -40,7 +42,17 @@ Result<std::vector<std::string>> names_in(int fd) {
 namespace {
 
 bool unlinked(int directory, const std::string& name, int flags) {
-  return ::unlinkat(directory, name.c_str(), flags) == 0 || errno == ENOENT;
+  if (::unlinkat(directory, name.c_str(), flags) == 0 || errno == ENOENT) return true;
+  // Immutable or append-only: no longer, where it is to go.
+  if (errno != EPERM) return false;
+  const auto unlocked = Attributes::unlock(directory, name.c_str());
+  if (!unlocked) return false;
+  const bool gone = ::unlinkat(directory, name.c_str(), flags) == 0;
+  struct stat st;
+  const bool elsewhere =
+      gone && ::fstat(unlocked->fd.get(), &st) == 0 && st.st_nlink > 0 && !S_ISDIR(st.st_mode);
+  if (elsewhere) Attributes::relock(*unlocked);
+  return gone;
 }
 
 using Identity = std::pair<dev_t, ino_t>;
@@ -95,6 +107,7 @@ Result<void> remove_tree(int directory, const std::string& name, const std::stri
       continue;
     }
     if (errno != EISDIR && errno != EPERM) return errno_error(errno, "remove " + path + " (" + child + ")");
+    static_cast<void>(Attributes::unlock(at.get(), child.c_str()));  // else nothing could be removed from it
     Fd below(::openat(at.get(), child.c_str(), kOpenDirectory));
     if (!below.valid()) return errno_error(errno, "remove " + path + " (" + child + ")");
     at = std::move(below);

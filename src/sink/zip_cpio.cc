@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 
 #include "base/beneath.h"
 
@@ -169,7 +170,11 @@ class LibarchiveSink final : public ArchiveSink {
     if (attributes.type == model::FileType::char_device || attributes.type == model::FileType::block_device)
       archive_entry_set_rdev(to, entry.device);
     archive_entry_set_nlink(to, entry.link_group != 0 && !zip_ ? kManyNames : 1);
-    if (entry.link_group != 0) archive_entry_set_ino64(to, static_cast<std::int64_t>(entry.link_group >> 1));
+    // cpio has 32 bits for what the readers tell the files by.
+    if (entry.link_group != 0) {
+      const auto next = static_cast<std::int64_t>(inodes_.size()) + 1;
+      archive_entry_set_ino64(to, inodes_.try_emplace(entry.link_group, next).first->second);
+    }
     if (!linked_to.empty()) archive_entry_set_hardlink(to, std::string(linked_to).c_str());
     return header;
   }
@@ -198,7 +203,8 @@ class LibarchiveSink final : public ArchiveSink {
   const Locale utf8_{"C.UTF-8"};
   const Locale bytes_{"C"};
   std::unique_ptr<archive, FreeArchive> archive_;
-  std::uint64_t left_bytes_ = 0;  // of the entry's content
+  std::uint64_t left_bytes_ = 0;                  // of the entry's content
+  std::map<std::uint64_t, std::int64_t> inodes_;  // by link group
 };
 
 Result<std::unique_ptr<ArchiveSink>> open_as(Fd out, bool zip) {

@@ -23,6 +23,7 @@ std::atomic<long> seen{0};
 long fail_at = 0;
 bool sticky = false;
 bool armed = false;
+int count_file = -1;  // opened at once: the program may give up its right to
 
 bool fails() {
   if (!armed) return false;
@@ -37,17 +38,17 @@ struct Arm {
     const char* at = std::getenv("FAULT_AT");
     fail_at = at == nullptr ? 0 : std::atol(at);
     sticky = std::getenv("FAULT_STICKY") != nullptr;
+    if (const char* name = std::getenv("FAULT_COUNT"))
+      count_file = ::open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     armed = true;
   }
   ~Arm() {
     armed = false;
-    const char* name = std::getenv("FAULT_COUNT");
-    if (name == nullptr) return;
+    if (std::getenv("FAULT_COUNT") == nullptr) return;
     char text[32];
     const int length = std::snprintf(text, sizeof text, "%ld\n", seen.load());
-    const int fd = ::open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0 || ::write(fd, text, static_cast<std::size_t>(length)) < 0) std::_Exit(125);
-    ::close(fd);
+    if (::write(count_file, text, static_cast<std::size_t>(length)) < 0) std::_Exit(125);
+    ::close(count_file);
   }
 } arm;
 

@@ -57,6 +57,8 @@ exits 0 hf backup "$data"
 
 # A fate: "latest" must not be the one before in silence.
 rm -rf "$HOLDFAST_REPOSITORY" && cp -a "$scratch/good" "$HOLDFAST_REPOSITORY"
+exits 13 hf backup "$data" # this machine saw more than what was put back
+exits 0 hf check --accept-history
 seq 10 >"$data/three"
 exits 0 hf backup "$data"
 spoil "$(find "$HOLDFAST_REPOSITORY" -name fate -newer "$data/three" | head -n 1)"

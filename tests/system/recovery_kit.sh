@@ -20,7 +20,7 @@ cp "$scratch/output" "$scratch/other-set"
 # As somebody would type it: the numbered lines alone, in small letters. Every key slot is lost.
 rm -rf "$HOLDFAST_REPOSITORY/keys"
 exits 12 hf snapshots
-grep '^ *[0-9]* ' "$scratch/kit" | tr 'A-Z' 'a-z' >"$scratch/typed"
+grep '^ *[0-9]* ' "$scratch/kit" | tr '[:upper:]' '[:lower:]' >"$scratch/typed"
 echo first >"$scratch/first"
 exits 0 hf key recover --dry-run "$scratch/typed"
 exits 12 hf snapshots

@@ -84,6 +84,11 @@ exits 1 as audit snapshots
 says "lacks the right to see which snapshots there are"
 pack=$(find "$HOLDFAST_REPOSITORY/d" -type f | head -n 1)
 chmod u+w "$pack" && printf 'x' | dd of="$pack" bs=1 seek=5000 conv=notrunc 2>/dev/null
+exits 0 as audit check
+says "a spare copy is damaged, nothing is lost"
+for ((at = 5000; at < $(stat -c %s "$pack"); at += 4096)); do
+  printf 'x' | dd of="$pack" bs=1 seek="$at" conv=notrunc 2>/dev/null
+done
 exits 13 as audit check
 
 # A key that was removed opens nothing any more.

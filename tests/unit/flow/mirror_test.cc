@@ -276,6 +276,24 @@ TEST(Mirror, ASourceThatNeverRestsIsGivenUp) {
   EXPECT_EQ(expect_valid(primary, target, ""), 0);  // no fate came over
 }
 
+TEST(Mirror, WhatParityReachesIsCopiedAsItWasWritten) {
+  Primary primary(7);
+  primary.back_up(1);
+  const Content whole = copy_of(primary.content());
+  const std::string data = names(primary.storage(), "d/").front();
+  auto bytes = std::make_shared<Buffer>(*whole->objects.at(data));
+  (*bytes)[repo::kPackHeaderBytes + 100] ^= 1;
+  primary.content()->objects[data] = bytes;
+  const auto target = std::make_shared<storage::MemoryContent>();
+  const auto report = run(primary.storage(), *storage::open_memory(target));
+  ASSERT_TRUE(report.ok()) << report.error().text();
+  EXPECT_EQ(report.value().exit_code(), 0);
+  ASSERT_EQ(report.value().findings.size(), 1u);
+  EXPECT_EQ(report.value().findings[0].severity, Severity::warning);
+  ASSERT_EQ(target->objects.size(), whole->objects.size());
+  for (const auto& [name, object] : target->objects) EXPECT_EQ(*object, *whole->objects.at(name)) << name;
+}
+
 TEST(Mirror, DamageIsNotCopiedAndSpareCopiesAreMadeWhole) {
   Primary primary(7);
   primary.back_up(1);
@@ -291,9 +309,11 @@ TEST(Mirror, DamageIsNotCopiedAndSpareCopiesAreMadeWhole) {
   for (const std::string& name : names(primary.storage(), "t/")) {
     if (name.ends_with("/fate")) fate = name;
   }
-  spoil(data, repo::kPackHeaderBytes + 100);  // a frame
-  spoil(metadata, 100);                       // the header in front
-  spoil(fate, 20);                            // the first copy
+  // Every frame: more than parity replaces.
+  for (std::size_t at = repo::kPackHeaderBytes; at < whole->objects.at(data)->size(); at += 4096)
+    spoil(data, at);
+  spoil(metadata, 100);  // the header in front
+  spoil(fate, 20);       // the first copy
   auto cut = std::make_shared<Buffer>(*primary.content()->objects.at("holdfast"));
   cut->resize(cut->size() - 10);
   primary.content()->objects["holdfast"] = cut;

@@ -215,7 +215,7 @@ TEST(Memory, ThatIsDamagedIsNotTakenForNone) {
 
 TEST(Memory, MovesForwardOnlyWhateverTheOrder) {
   testing::ScratchDir state;
-  const Memory memory(state.path() + "/deep/er", RepositoryId{1}, counting_key(1));
+  const Memory memory(state.path() + "/deep/er", RepositoryId{1}, "/here", counting_key(1));
   EXPECT_EQ(memory.recall().value().log_next, 0u);
   ASSERT_TRUE(memory.add({5, Hash{5}, {{1, {4, Hash{4}}}}}).ok());
   ASSERT_TRUE(memory.add({3, Hash{3}, {{1, {2, Hash{2}}}, {2, {9, Hash{9}}}}}).ok());
