@@ -169,7 +169,7 @@ std::string kit_lines(Bytes bytes) {
     for (std::size_t bit = 0; bit < kData * 5; ++bit) {
       const std::size_t at = from + bit / 8;
       const unsigned one = at < bytes.size() ? bytes[at] >> (7 - bit % 8) & 1u : 0u;
-      line[bit / 5] = static_cast<std::uint8_t>(line[bit / 5] << 1 | one);
+      line[bit / 5] = static_cast<std::uint8_t>(static_cast<unsigned>(line[bit / 5]) << 1 | one);
     }
     add_checks(line);
     mix_number(line, ++number);

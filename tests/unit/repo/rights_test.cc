@@ -203,7 +203,10 @@ TEST(Memory, ACommitThatWentOrWasExchangedIsNoticed) {
 TEST(Memory, ThatIsDamagedIsNotTakenForNone) {
   Remembering world;
   world.tag("one");
-  const std::string file = world.state.path() + "/" + hex(world.repository->config().id);
+  std::string file;
+  for (const auto& entry : std::filesystem::directory_iterator(world.state.path())) {
+    if (entry.path().extension() != ".lock") file = entry.path().string();
+  }
   FILE* const out = std::fopen(file.c_str(), "r+");
   ASSERT_NE(out, nullptr);
   std::fputc('x', out);
