@@ -1,6 +1,8 @@
 // Roles, slots of recipients, and what this machine remembers of a repository.
 #include "repo/rights.h"
 
+#include <filesystem>
+
 #include "tests/unit/repo/world.h"
 
 namespace holdfast::repo {
