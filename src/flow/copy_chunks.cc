@@ -42,7 +42,11 @@ Result<void> identify_members(Buffer& bundle, const crypto::Key& key) {
 }  // namespace
 
 ChunkCopier::ChunkCopier(const repo::Repository& from, const repo::LogState& log, const repo::Repository& to)
-    : from_(from), to_(to), same_secret_(same_content_secret(from, to)), reader_(from, log) {}
+    : from_(from),
+      to_(to),
+      same_secret_(same_content_secret(from, to)),
+      reader_(from, log),
+      maker_(to.chunk_id_key()) {}
 
 void ChunkCopier::begin(repo::Transaction& transaction, repo::ChunkWriter& chunks, Deduplicator& known) {
   transaction_ = &transaction;
@@ -75,11 +79,14 @@ Result<ChunkCopier::Copied> ChunkCopier::bring(const model::Address& address, st
   TRY(load(address, entry, stop));
   if (entry.type == model::ChunkType::bundle) {
     TRY(identify_members(plain_, to_.member_id_key()));
-    codec_ = compressor_.compress(plain_, kLevel, stored_) ? repo::Codec::zstd : repo::Codec::raw;
-    if (codec_ == repo::Codec::raw) stored_ = plain_;
   }
   const model::ChunkId id = repo::chunk_id(to_.chunk_id_key(), entry.type, plain_);
   if (const auto there = find(id)) return *there;
+  if (entry.type == model::ChunkType::bundle) {
+    const repo::NewChunk made = TRY(maker_.make(entry.type, id, plain_, kLevel));
+    codec_ = made.codec;
+    stored_.assign(made.stored.begin(), made.stored.end());
+  }
   return put(id, entry, stop);
 }
 

@@ -4,6 +4,7 @@
 
 #include "compress/compress.h"
 #include "flow/deduplicator.h"
+#include "repo/chunk_maker.h"
 #include "repo/chunk_reader.h"
 
 namespace holdfast::flow {
@@ -37,7 +38,7 @@ class ChunkCopier {
   const repo::Repository& to_;
   const bool same_secret_;
   repo::ChunkReader reader_;
-  compress::Compressor compressor_;
+  repo::ChunkMaker maker_;
   compress::Decompressor decompressor_;
   repo::Transaction* transaction_ = nullptr;
   repo::ChunkWriter* chunks_ = nullptr;

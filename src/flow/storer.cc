@@ -51,6 +51,7 @@ Storer::Storer(const StoreContext& context)
       repository_(context.transaction.repository()),
       limits_(repository_.config().chunks),
       chunks_(context.transaction, false),
+      maker_(repository_.chunk_id_key()),
       cutter_(context.pieces.key()) {}
 
 Result<void> Storer::finish(std::stop_token stop) {
@@ -72,15 +73,14 @@ Result<Storer::Stored> Storer::store_new(model::ChunkType type, const model::Chu
                                          std::stop_token stop) {
   const bool try_it =
       context_.compression.mode != Compression::Mode::off && !compress::looks_incompressible(plain);
-  const bool pays = try_it && compressor_.compress(plain, level(type), compressed_);
-  const Bytes stored = pays ? Bytes(compressed_) : plain;
+  const repo::NewChunk chunk =
+      TRY(maker_.make(type, id, plain, try_it ? std::optional(level(type)) : std::nullopt));
+  const bool pays = chunk.codec == repo::Codec::zstd;
   ++context_.counters.chunks;
   context_.counters.plain_bytes += plain.size();
-  context_.counters.stored_bytes += stored.size();
+  context_.counters.stored_bytes += chunk.stored.size();
   if (context_.dry_run) return Stored{{}, pays};
-  const model::Address address = TRY(chunks_.put({id, type, pays ? repo::Codec::zstd : repo::Codec::raw,
-                                                  static_cast<std::uint32_t>(plain.size()), stored},
-                                                 stop));
+  const model::Address address = TRY(chunks_.put(chunk, stop));
   return Stored{address, pays};
 }
 

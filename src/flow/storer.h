@@ -4,11 +4,11 @@
 
 #include <atomic>
 
-#include "compress/compress.h"
 #include "flow/backup.h"
 #include "flow/deduplicator.h"
 #include "flow/job.h"
 #include "flow/piece_store.h"
+#include "repo/chunk_maker.h"
 
 namespace holdfast::flow {
 
@@ -89,12 +89,11 @@ class Storer {
   const repo::Repository& repository_;
   const chunk::Limits& limits_;
   repo::ChunkWriter chunks_;
-  compress::Compressor compressor_;
+  repo::ChunkMaker maker_;
   PieceCutter cutter_;
   model::PackId pack_;  // in which the last chunk was put
   Buffer window_;       // of the file being cut
   Buffer bundle_;       // contents of members, end to end
-  Buffer compressed_;
 };
 
 bool all_zero(Bytes data);

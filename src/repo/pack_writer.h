@@ -1,7 +1,12 @@
 // PackWriter: makes one pack. Chunks go in as they are to be stored; frames are sealed, hashed and
 // added to the parity as soon as they are full, and stream to a spool, so that a pack of any size
-// needs about 4 MiB of memory. One thread at a time.
+// needs about 4 MiB of memory. Every frame is opened again, and every chunk in it compared with what it was
+// when it came (a raw one with its id), so that a bit that memory or the cipher got wrong can't become a
+// backup (decision 8). One thread at a time.
 #pragma once
+
+#include <deque>
+#include <functional>
 
 #include "parity/parity.h"
 #include "repo/pack_format.h"
@@ -14,7 +19,11 @@ struct PackContext {
   const crypto::Key& session;
   const crypto::Key& index;
   Random& random;
+  const crypto::Key* ids = nullptr;  // of chunk ids; null: raw chunks are only compared with what came
 };
+
+// What is computed twice from the same bytes is not the same.
+Error hardware_fault(std::string what);
 
 struct NewChunk {
   model::ChunkId id;
@@ -41,14 +50,19 @@ class PackWriter {
   // The slot that the chunk gets.
   Result<std::uint32_t> add(const NewChunk& chunk);
 
+  // For tests, memory that gets a bit wrong: the chunk stream before it is sealed, a frame after that.
+  std::function<void(MutableBytes)> disturb_stream, disturb_frame;
+
   // Seals what is open and puts the pack; not durable until the store's barrier. Call once, if not empty().
   Result<model::ManifestPack> finish(std::stop_token stop);
 
  private:
   Result<void> start(std::uint8_t frame_log2);
   Result<void> emit_full_frames();
-  Result<void> emit(FrameCipher& cipher, Bytes plain);
-  Result<void> emit_rest(FrameCipher& cipher, Bytes plain);
+  Result<void> emit(FrameCipher& cipher, MutableBytes plain);
+  Result<void> seal_surely(FrameCipher& cipher, Bytes plain);
+  Result<void> compare_chunks();
+  Result<void> emit_rest(FrameCipher& cipher, Bytes plain, bool chunks);
   Result<void> emit_parity();
   Result<void> recompute_parity(const parity::Layout& layout);
   Result<void> write(Bytes bytes);
@@ -57,6 +71,7 @@ class PackWriter {
   storage::Storage& storage_;
   const crypto::Key& session_;
   const crypto::Key& index_;
+  const crypto::Key* ids_;
   Identity identity_;
   Buffer header_;
   std::unique_ptr<storage::Spool> spool_;  // null until the first frame
@@ -70,6 +85,10 @@ class PackWriter {
   std::uint32_t frames_ = 0;
   std::uint64_t stream_bytes_ = 0;
   std::vector<DirectoryEntry> directory_;
+  Buffer opened_;  // of the last frame
+  Buffer stream_;  // the chunk stream as frames give it back, from the first chunk not compared
+  std::uint64_t stream_from_ = 0;
+  std::deque<Hash> expected_;  // of chunks not compared yet: H of what is stored
 };
 
 }  // namespace holdfast::repo

@@ -79,7 +79,8 @@ void Transaction::add(model::ManifestPack pack) {
 }
 
 PackContext Transaction::pack_context() const {
-  return {repository_.config().id, session_, *repository_.secrets().index, repository_.random()};
+  return {repository_.config().id, session_, *repository_.secrets().index, repository_.random(),
+          &repository_.chunk_id_key()};
 }
 
 namespace {

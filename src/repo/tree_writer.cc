@@ -24,7 +24,8 @@ TreeWriter::TreeWriter(const Repository& repository, ChunkWriter& chunks, model:
       chunks_(chunks),
       references_(references),
       local_(local),
-      known_(known.begin(), known.end()) {}
+      known_(known.begin(), known.end()),
+      maker_(repository.chunk_id_key()) {}
 
 bool TreeWriter::ends(std::uint8_t level, std::string_view path, std::uint64_t modulus) const {
   const Hash hash = level == 0
@@ -101,13 +102,11 @@ Result<TreeWriter::Stored> TreeWriter::store(model::ChunkType type, Bytes plain,
     insert(references_, *known);
     return Stored{*known, model::short_id(id)};
   }
-  const bool pays = compressor_.compress(plain, kTreeLevel, compressed_);
-  const Bytes bytes = pays ? Bytes(compressed_) : plain;
-  const model::Address address = TRY(chunks_.put(
-      {id, type, pays ? Codec::zstd : Codec::raw, static_cast<std::uint32_t>(plain.size()), bytes}, stop));
+  const NewChunk chunk = TRY(maker_.make(type, id, plain, kTreeLevel));
+  const model::Address address = TRY(chunks_.put(chunk, stop));
   ++stored_chunks_;
   stored_plain_bytes_ += plain.size();
-  stored_bytes_ += bytes.size();
+  stored_bytes_ += chunk.stored.size();
   insert(references_, address);
   if (stored) stored(model::short_id(id), address);
   return Stored{address, model::short_id(id)};

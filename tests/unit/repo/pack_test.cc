@@ -5,6 +5,7 @@
 
 #include "base/codec.h"
 #include "parity/parity.h"
+#include "repo/chunk_maker.h"
 #include "repo/names.h"
 #include "repo/pack_reader.h"
 #include "repo/pack_writer.h"
@@ -221,6 +222,63 @@ TEST_F(Pack, AnyFlippedByteIsFoundAndMadeGood) {
     replace(Buffer(good.begin(), good.end() - static_cast<std::ptrdiff_t>(n)));
     ASSERT_EQ(all_read(), good.size() - n >= frames_end) << n;
   }
+}
+
+// A bit that memory gets wrong once is made good, or the writer refuses; it never becomes a pack.
+TEST_F(Pack, WhatDoesNotReadBackIsNotStored) {
+  const auto put = [&](bool by_id, auto disturb) -> Result<model::ManifestPack> {
+    PackWriter writer(*storage_, {kId, session_, index_, random_, by_id ? &ids_ : nullptr}, kPack);
+    disturb(writer);
+    for (int i = 0; i < 4; ++i) {
+      const Buffer plain = noise(700'000);
+      const auto id = chunk_id(ids_, model::ChunkType::data, plain);
+      TRY(writer.add(
+          {id, model::ChunkType::data, Codec::raw, static_cast<std::uint32_t>(plain.size()), plain}));
+    }
+    return writer.finish({});
+  };
+  for (const bool by_id : {false, true}) {
+    for (const int wrong : {0, 1, 13, 42}) {  // frames: the first, a middle one, the last of data
+      int calls = 0;
+      const auto flip_once = [&](MutableBytes bytes) {
+        if (calls++ == wrong) bytes[bytes.size() / 3] ^= 4;
+      };
+      const auto frame = put(by_id, [&](PackWriter& w) { w.disturb_frame = flip_once; });
+      ASSERT_TRUE(frame.ok()) << frame.error().text();
+      EXPECT_GT(calls, wrong);
+      EXPECT_TRUE(open().ok());
+      content_->objects.clear();
+      calls = 0;
+      const auto stream = put(by_id, [&](PackWriter& w) { w.disturb_stream = flip_once; });
+      ASSERT_FALSE(stream.ok()) << wrong;
+      EXPECT_NE(stream.error().text().find("memory or processor"), std::string::npos);
+      EXPECT_TRUE(content_->objects.empty());
+    }
+    const auto always =
+        put(by_id, [](PackWriter& w) { w.disturb_frame = [](MutableBytes b) { b[99] ^= 1; }; });
+    ASSERT_FALSE(always.ok());
+    EXPECT_TRUE(content_->objects.empty());
+  }
+}
+
+TEST_F(Pack, ACompressedChunkIsProvedBeforeItCounts) {
+  Buffer plain(300'000);
+  for (std::size_t i = 0; i < plain.size(); ++i) plain[i] = static_cast<std::uint8_t>(i % 251 * (i / 4096));
+  const auto id = chunk_id(ids_, model::ChunkType::data, plain);
+  ChunkMaker maker(ids_);
+  EXPECT_EQ(maker.make(model::ChunkType::data, id, plain, 3).value().codec, Codec::zstd);
+  EXPECT_EQ(maker.make(model::ChunkType::data, id, plain, std::nullopt).value().codec, Codec::raw);
+  int calls = 0;
+  maker.disturb = [&](MutableBytes bytes) {
+    bytes[bytes.size() / 2] ^= static_cast<std::uint8_t>(++calls == 1);
+  };
+  EXPECT_EQ(maker.make(model::ChunkType::data, id, plain, 3).value().codec, Codec::zstd);
+  EXPECT_EQ(calls, 2) << "made anew once";
+  maker.disturb = [&](MutableBytes bytes) { bytes[bytes.size() / 2] ^= 1; };
+  EXPECT_FALSE(maker.make(model::ChunkType::data, id, plain, 3).ok());
+  maker.disturb = nullptr;
+  plain[1000] ^= 1;  // after the id was computed
+  EXPECT_FALSE(maker.make(model::ChunkType::data, id, plain, 3).ok());
 }
 
 TEST_F(Pack, OpensUnderItsOwnNameAndKeysOnly) {
