@@ -31,6 +31,10 @@ std::string_view parent_of(std::string_view path) {
   return slash == path.npos ? std::string_view() : path.substr(0, slash);
 }
 
+bool is_at_or_below(std::string_view path, std::string_view top) {
+  return top.empty() || (path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/'));
+}
+
 SharedFd Beneath::lookup(std::string_view path) {
   const auto found = known_.find(path);
   if (found == known_.end()) return nullptr;

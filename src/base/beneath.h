@@ -26,6 +26,9 @@ bool is_plain_path(std::string_view path);
 std::string_view leaf_of(std::string_view path);
 std::string_view parent_of(std::string_view path);
 
+// Whether `path` is `top` or something below it. Everything is below "".
+bool is_at_or_below(std::string_view path, std::string_view top);
+
 class Beneath {
  public:
   // Where `may_follow(path)` is true, the directory `path` itself may be reached through a symbolic link; but

@@ -32,7 +32,8 @@ namespace {
 
 constexpr char kDumpDetails[] =
     "What a format can't hold is told, and makes the exit code 3. A tar archive holds everything but "
-    "sockets. Zip and cpio know whole seconds and no names of owners; zip no hard links, which become "
+    "sockets, flags, projects and birth times. Zip and cpio know whole seconds and no names of owners; zip "
+    "no hard links, which become "
     "files of their own, and neither devices nor fifos.";
 constexpr char kMountDetails[] =
     "Needs FUSE. There are folders by id, time, host, tag and path, with links to the latest. Read "
@@ -65,8 +66,7 @@ std::vector<Command> about_snapshots() {
       make_command<ExplainOptions>(
           {"explain"}, "Tell whether a backup would take a file, by which rule, and which snapshots have it",
           "Takes the filter options of backup. The first part needs no repository; the second is left out "
-          "where "
-          "none is named.",
+          "where none is named.",
           &declare, &run),
       make_command<DiffOptions>(
           {"diff"}, "Tell what differs between two snapshots",
@@ -106,17 +106,16 @@ std::vector<Command> about_repositories() {
       make_command<MirrorOptions>(
           {"mirror"}, "Copy the whole repository verbatim to another place",
           "Needs no password: every object is verified against its own digests on the way. What is there "
-          "already "
-          "is kept, so an interrupted run goes on where it was, and a later one copies what is new. What is "
+          "already is kept, so an interrupted run goes on where it was, and a later one copies what is new. "
+          "What is "
           "damaged is not copied; exit code 13 tells. The copy opens with the same passwords; write only to "
-          "one of "
-          "the two.",
+          "one of the two.",
           &declare, &run),
-      make_command<RewriteOptions>({"rewrite"}, "Make new snapshots of old ones, without some of their files",
-                                   "Contents are not copied: the new snapshot refers to what is stored. The "
-                                   "old one stays, unless --forget is "
-                                   "given; what only it needs goes with the next prune.",
-                                   &declare, &run),
+      make_command<RewriteOptions>(
+          {"rewrite"}, "Make new snapshots of old ones, without some of their files",
+          "Contents are not copied: the new snapshot refers to what is stored. The "
+          "old one stays, unless --forget is given; what only it needs goes with the next prune.",
+          &declare, &run),
       make_command<DoctorOptions>(
           {"doctor"},
           "Look for what will be trouble one day: permissions, clock, space, store, keys, age of checks",
@@ -162,33 +161,26 @@ const Command* find_command(std::string_view name) {
   return nullptr;
 }
 
-int warn_unreadable(const Context& context, const repo::History& history) {
-  for (const std::string& why : history.unreadable) {
-    if (context.global.json) {
-      const std::string inner = JsonObject().add("message", why).text();
-      fmt::print(stderr, "{}\n", JsonObject().add("message_type", "error").raw("error", inner).text());
-    } else {
-      fmt::print(stderr, "holdfast: a snapshot may be missing here: {}\n", printable(why));
-    }
-  }
-  for (const std::string& text : history.contradictions) {
-    if (context.global.json) {
-      const std::string inner = JsonObject().add("message", text).text();
-      fmt::print(stderr, "{}\n", JsonObject().add("message_type", "error").raw("error", inner).text());
-    } else {
-      fmt::print(stderr, "holdfast: {}\n", printable(text));
-    }
-  }
-  if (history.log_trouble.empty())
-    return history.unreadable.empty() && history.contradictions.empty() ? 0 : 3;
-  const std::string why = "the log can't be read to its end, so some of this may be out of date: ";
-  if (context.global.json) {
-    const std::string inner = JsonObject().add("message", why + history.log_trouble).text();
+void tell_error(bool json, const std::string& message) {
+  if (json) {
+    const std::string inner = JsonObject().add("message", message).text();
     fmt::print(stderr, "{}\n", JsonObject().add("message_type", "error").raw("error", inner).text());
   } else {
-    fmt::print(stderr, "holdfast: {}\n", printable(why + history.log_trouble));
+    fmt::print(stderr, "holdfast: {}\n", printable(message));
   }
-  return 3;
+}
+
+int warn_unreadable(const Context& context, const repo::History& history) {
+  const bool json = context.global.json;
+  for (const std::string& why : history.unreadable)
+    tell_error(json, json ? why : "a snapshot may be missing here: " + why);
+  for (const std::string& text : history.contradictions) tell_error(json, text);
+  if (!history.log_trouble.empty())
+    tell_error(
+        json, "the log can't be read to its end, so some of this may be out of date: " + history.log_trouble);
+  const bool whole =
+      history.unreadable.empty() && history.contradictions.empty() && history.log_trouble.empty();
+  return whole ? 0 : 3;
 }
 
 }  // namespace holdfast::cli

@@ -45,6 +45,9 @@ HOLDFAST_COMMAND(ManOptions)
 // Paragraphs for the help of `key`.
 std::string key_details();
 
+// One line on standard error, or an object of JSON.
+void tell_error(bool json, const std::string& message);
+
 // Tells on standard error which commits can't be read, and whether the log can't; 3 where there is any such,
 // else 0: a list that may lack a snapshot must not look whole, nor "latest" be another one in silence.
 int warn_unreadable(const Context& context, const repo::History& history);

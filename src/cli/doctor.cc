@@ -26,15 +26,6 @@ namespace {
 
 constexpr std::int64_t kClockSlackS = 5 * 60;
 
-// The folder of a repository on a local path; "" of others.
-std::string local_folder(const std::string& location) {
-  const std::size_t colon = location.find(':');
-  const bool plain = colon == location.npos || location.find('/') < colon;
-  std::string path = plain ? location : location.starts_with("local:") ? location.substr(6) : "";
-  if (path.starts_with("//")) path.erase(0, 2);
-  return path;
-}
-
 // Who else may do what with a file or folder of ours. `secret`: nobody else may read it.
 Diagnosis judge_permissions(const std::string& topic, const std::string& path, bool secret) {
   struct stat facts {};
@@ -104,11 +95,14 @@ void Doctor::look_at_repository(const std::string& folder) {
   const repo::Repository& repository = *session.value().repository;
   const repo::Ledger ledger = repo::Ledger::open(*session.value().local, system_random(), system_clock());
   const bool remembers = !session.value().local->directory().empty();
-  add(flow::examine_repository(repository, remembers ? &ledger : nullptr, context_.stop));
-  struct statvfs facts {};
-  if (folder.empty() || ::statvfs(folder.c_str(), &facts) != 0) return;
   const auto history = repository.readable_history(context_.stop);
-  if (history.ok())
+  if (!history.ok()) {
+    out_.push_back({Health::bad, "snapshots", history.error().text(), "see the store's lines"});
+    return;
+  }
+  add(flow::examine_repository(repository, history.value(), remembers ? &ledger : nullptr, context_.stop));
+  struct statvfs facts {};
+  if (!folder.empty() && ::statvfs(folder.c_str(), &facts) == 0)
     out_.push_back(flow::judge_space(std::uint64_t{facts.f_bavail} * facts.f_frsize, history.value()));
 }
 
@@ -120,7 +114,7 @@ flow::Diagnoses Doctor::run() {
     look_at_files("");
     return std::move(out_);
   }
-  const std::string folder = local_folder(location.value());
+  const std::string folder = local_path(location.value()).value_or("");
   look_at_files(folder);
   const auto storage = open_storage(context_.global, location.value(), storage::IfMissing::fail);
   if (!storage.ok()) {

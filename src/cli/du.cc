@@ -23,19 +23,10 @@ void declare(Syntax& syntax, DuOptions& options) {
 
 namespace {
 
-std::string trimmed(std::string_view path) {
-  while (path.starts_with('/')) path.remove_prefix(1);
-  while (path.ends_with('/')) path.remove_suffix(1);
-  return std::string(path);
-}
-
 std::vector<std::string> tops_of(const std::string& sub_path, const Words& paths) {
   if (paths.empty()) return {sub_path};
   std::vector<std::string> tops;
-  for (const std::string& path : paths) {
-    const std::string below = trimmed(path);
-    tops.push_back(sub_path.empty() || below.empty() ? sub_path + below : sub_path + "/" + below);
-  }
+  for (const std::string& path : paths) tops.push_back(joined_path(sub_path, path));
   return tops;
 }
 
@@ -74,11 +65,7 @@ std::string json_of(const DuOptions& options, std::string_view path, const flow:
 
 Result<int> run(Context& context, const DuOptions& given) {
   DuOptions options = given;
-  if (options.snapshot.starts_with('/')) {  // the snapshot was left out
-    options.paths.insert(options.paths.begin(), options.snapshot);
-    options.snapshot.clear();
-  }
-  if (options.snapshot.empty()) options.snapshot = "latest";
+  default_to_latest(options.snapshot, options.paths);
   const Session session = TRY(open_session(context, kReading));
   const flow::SnapshotList list = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   const flow::PickedSnapshot picked = TRY(list.pick(options.snapshot, filter_of(options.filter)));

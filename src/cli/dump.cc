@@ -26,13 +26,6 @@ void declare(Syntax& syntax, DumpOptions& options) {
 
 namespace {
 
-std::string joined_path(std::string top, std::string_view path) {
-  while (path.starts_with('/')) path.remove_prefix(1);
-  while (path.ends_with('/')) path.remove_suffix(1);
-  if (!top.empty() && !path.empty()) top += '/';
-  return top.append(path);
-}
-
 // Where the bytes go: large pieces, no copies.
 Result<void> write_all(int fd, Bytes bytes) {
   while (!bytes.empty()) {

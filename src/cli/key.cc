@@ -11,14 +11,10 @@ std::string key_details() {
   return "list shows all keys; add makes one for a password, or with --recipient one that a secret key "
          "opens, "
          "which the repository never sees; remove drops one; passwd changes the password in use; "
-         "new-recipient "
-         "FILE makes a secret key in FILE and the public one in FILE.pub. kit writes all secrets as a text "
-         "to "
-         "print and keep; recover adds a password from such a text when all others are lost. Roles: admin "
-         "may do all; read reads; "
-         "write adds snapshots and can neither read nor remove earlier ones; maint forgets and prunes "
-         "without "
-         "reading; audit verifies packs.";
+         "new-recipient FILE makes a secret key in FILE and the public one in FILE.pub. kit writes all "
+         "secrets as a text to print and keep; recover adds a password from such a text when all others are "
+         "lost. Roles: admin may do all; read reads; write adds snapshots and can neither read nor remove "
+         "earlier ones; maint forgets and prunes without reading; audit verifies packs.";
 }
 
 void declare(Syntax& syntax, KeyOptions& options) {

@@ -22,12 +22,6 @@ void declare(Syntax& syntax, LsOptions& options) {
 
 namespace {
 
-std::string_view trimmed(std::string_view path) {
-  while (path.starts_with('/')) path.remove_prefix(1);
-  while (path.ends_with('/')) path.remove_suffix(1);
-  return path;
-}
-
 // What of a snapshot is listed.
 struct Selection {
   std::string path;  // without '/' at either end; empty: all
@@ -77,11 +71,7 @@ Result<std::uint64_t> list(Context& context, const repo::Repository& repository,
 
 Result<int> run(Context& context, const LsOptions& options) {
   LsOptions given = options;
-  if (given.snapshot.starts_with('/')) {  // the snapshot was left out
-    given.paths.insert(given.paths.begin(), given.snapshot);
-    given.snapshot.clear();
-  }
-  if (given.snapshot.empty()) given.snapshot = "latest";
+  default_to_latest(given.snapshot, given.paths);
   const Session session = TRY(open_session(context, kReading));
   const flow::SnapshotList snapshots = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
   const flow::PickedSnapshot picked = TRY(snapshots.pick(given.snapshot, filter_of(options.filter)));
@@ -94,10 +84,7 @@ Result<int> run(Context& context, const LsOptions& options) {
   }
   std::vector<Selection> selections;
   for (const std::string& path : given.paths) {
-    std::string whole = picked.sub_path;
-    if (!whole.empty() && !trimmed(path).empty()) whole += '/';
-    whole += trimmed(path);
-    selections.push_back({std::move(whole), options.recursive});
+    selections.push_back({joined_path(picked.sub_path, path), options.recursive});
   }
   if (selections.empty()) selections.push_back({picked.sub_path, true});
   for (const Selection& selection : selections) {

@@ -72,12 +72,7 @@ class Complaints {
     const std::string text = error.text();
     if (text == last_) return;  // a kernel tries again at once
     last_ = text;
-    if (json_) {
-      const std::string inner = JsonObject().add("message", text).text();
-      fmt::print(stderr, "{}\n", JsonObject().add("message_type", "error").raw("error", inner).text());
-    } else {
-      fmt::print(stderr, "holdfast: {}\n", printable(text));
-    }
+    tell_error(json_, text);
   }
   std::uint64_t count() const {
     const std::lock_guard lock(mutex_);

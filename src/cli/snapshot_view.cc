@@ -59,4 +59,16 @@ model::Filter filter_of(const FilterOptions& options) {
   return filter;
 }
 
+void default_to_latest(std::string& snapshot, Words& paths) {
+  if (snapshot.starts_with('/')) paths.insert(paths.begin(), std::exchange(snapshot, ""));
+  if (snapshot.empty()) snapshot = "latest";
+}
+
+std::string joined_path(std::string top, std::string_view path) {
+  while (path.starts_with('/')) path.remove_prefix(1);
+  while (path.ends_with('/')) path.remove_suffix(1);
+  if (!top.empty() && !path.empty()) top += '/';
+  return top.append(path);
+}
+
 }  // namespace holdfast::cli

@@ -5,10 +5,10 @@
 #include <pwd.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-#include <filesystem>
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
 
 #include "cli/backup_input.h"
 #include "repo/key_file.h"
@@ -90,20 +90,27 @@ Result<storage::Rates> rates_of(const GlobalOptions& global) {
 
 }  // namespace
 
+std::optional<std::string> local_path(const std::string& location) {
+  const std::string_view scheme = scheme_of(location);
+  if (!scheme.empty() && scheme != "local") return std::nullopt;
+  std::string path = location.substr(scheme.empty() ? 0 : scheme.size() + 1);
+  if (path.starts_with("//")) path.erase(0, 2);  // local:///path
+  return path;
+}
+
 Result<std::unique_ptr<storage::Storage>> open_storage(const GlobalOptions& global,
                                                        const std::string& location,
                                                        storage::IfMissing if_missing) {
   const storage::Rates rates = TRY(rates_of(global));
-  const std::string_view scheme = scheme_of(location);
-  if (!scheme.empty() && scheme != "local") {
-    return Error(Errc::unsupported, fmt::format("{}: the scheme '{}' is not supported yet", location, scheme))
+  const auto path = local_path(location);
+  if (!path) {
+    return Error(Errc::unsupported,
+                 fmt::format("{}: the scheme '{}' is not supported yet", location, scheme_of(location)))
         .hint("use a path, or local:/path");
   }
-  std::string path = location.substr(scheme.empty() ? 0 : scheme.size() + 1);
-  if (path.starts_with("//")) path.erase(0, 2);  // local:///path
-  auto opened = storage::open_local(posix_disk(), path, if_missing);
+  auto opened = storage::open_local(posix_disk(), *path, if_missing);
   if (!opened.ok() && opened.error().kind() == Errc::not_found) {
-    return Error(Errc::no_repository, fmt::format("there is no repository in {}", path))
+    return Error(Errc::no_repository, fmt::format("there is no repository in {}", *path))
         .hint("`holdfast init` makes one; or correct --repo / HOLDFAST_REPOSITORY");
   }
   auto store = TRY(std::move(opened));
@@ -152,12 +159,16 @@ Result<std::unique_ptr<repo::Repository>> open_repository(const Context& context
   return repo::Repository::open(doors_of(storage), password.bytes(), context.stop);
 }
 
+namespace {
+
 // One name for a place, however it is written.
-static std::string place_of(const std::string& location) {
+std::string place_of(const std::string& location) {
   std::error_code failure;
   const auto canonical = std::filesystem::canonical(location, failure);
   return failure ? location : canonical.string();
 }
+
+}  // namespace
 
 Result<Session> open_session(const Context& context, const RepositoryChoice& choice, Needed needed) {
   const std::string location = TRY(location_of(choice, context.environment));

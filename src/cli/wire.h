@@ -34,6 +34,8 @@ RepositoryChoice choice_of(const GlobalOptions& options);
 
 // Flag before environment. Errc::usage where no repository is named.
 Result<std::string> location_of(const RepositoryChoice& choice, const Environment& environment);
+// The folder that a location names; nothing where it is another kind of place.
+std::optional<std::string> local_path(const std::string& location);
 // Under the limits of `global`, trying again what may pass by itself. Errc::unsupported for a scheme that is
 // not built in; usage.
 Result<std::unique_ptr<storage::Storage>> open_storage(const GlobalOptions& global,

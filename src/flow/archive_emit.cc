@@ -1,16 +1,9 @@
 // From what is ready to the new tree: counted, told, added. And how a leg ends before the walk does.
+#include "base/beneath.h"
 #include "base/codec.h"
 #include "flow/archive.h"
 
 namespace holdfast::flow {
-
-namespace {
-
-bool below(std::string_view path, std::string_view root) {
-  return root.empty() || path == root || (path.starts_with(root) && path[root.size()] == '/');
-}
-
-}  // namespace
 
 bool Archive::is_same(const repo::LocalEntry& old, const model::Entry& entry, const model::Stamp& stamp,
                       const model::Time& racy_from) {
@@ -23,7 +16,7 @@ bool Archive::is_same(const repo::LocalEntry& old, const model::Entry& entry, co
 
 // A file of the previous tree.
 void Archive::count_before(std::string_view path) {
-  for (RootCount& root : roots_) root.before += below(path, root.path) ? 1 : 0;
+  for (RootCount& root : roots_) root.before += is_at_or_below(path, root.path) ? 1 : 0;
 }
 
 // Whether the last snapshot has the entry, and the same one: what is built upon is a checkpoint.
@@ -48,7 +41,7 @@ void Archive::count(Pending& pending) {
       ++(same ? report.files_unmodified : pending.known ? report.files_changed : report.files_new);
       ++report.total_files;
       report.total_bytes += entry.size_bytes;
-      for (RootCount& root : roots_) root.now += below(entry.path, root.path) ? 1 : 0;
+      for (RootCount& root : roots_) root.now += is_at_or_below(entry.path, root.path) ? 1 : 0;
       break;
     case model::FileType::directory:
       ++(same ? report.dirs_unmodified : pending.known ? report.dirs_changed : report.dirs_new);
@@ -137,7 +130,7 @@ bool Archive::ends_here() {
     if (root.before == 0 || root.now > 0) return true;
     return std::any_of(pending_.begin(), pending_.end(), [&](const Pending& p) {
       const bool small = p.bundle != nullptr;
-      return below(small ? p.bundle->members[p.member].item.entry.path : p.entry.path, root.path);
+      return is_at_or_below(small ? p.bundle->members[p.member].item.entry.path : p.entry.path, root.path);
     });
   });
 }

@@ -1,8 +1,6 @@
 #include "flow/check.h"
 
 #include <atomic>
-#include <thread>
-
 #include "flow/check_ledger.h"
 #include "flow/check_survey.h"
 #include "flow/check_trees.h"
@@ -13,10 +11,6 @@
 namespace holdfast::flow {
 
 namespace {
-
-unsigned worker_count(const CheckSpec& spec) {
-  return spec.workers != 0 ? spec.workers : std::max(2u, std::thread::hardware_concurrency());
-}
 
 void choose_packs(std::vector<PackPlan>& packs, const CheckSpec& spec, const repo::Repository& repository) {
   if (spec.max_duration_ns != 0) {
@@ -79,8 +73,9 @@ Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& s
     findings.damaged("pack", repo::pack_name(plan.object.id, plan.object.generation), plan.wrong_size,
                      DamagedSlots{plan.object.id, {}});
   };
-  if (!deep) std::for_each(found.packs.begin(), found.packs.end(), tell_size);
-  if (deep) {
+  if (!deep) {
+    std::for_each(found.packs.begin(), found.packs.end(), tell_size);
+  } else {
     choose_packs(found.packs, spec, repository);
     const auto in_time = [&] { return spec.max_duration_ns == 0 || repository.clock().ticks_ns() < end_ns; };
     PackNotes notes(spec.ledger, found.packs, findings, repository.clock());
@@ -93,8 +88,8 @@ Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& s
       return false;
     };
     const PackHooks hooks{may_begin, [&](std::size_t i) { notes.read(i); }};
-    const auto known =
-        check_packs(repository, found.packs, worker_count(spec), findings, report, observer, hooks, stop);
+    const auto known = check_packs(repository, found.packs, worker_count(spec.workers), findings, report,
+                                   observer, hooks, stop);
     notes.finish();
     if (!known.ok()) return known.error().copy();
     // A deeper look tells whether anything is lost by a wrong size; these get none.
@@ -120,22 +115,13 @@ Result<std::pair<std::uint64_t, std::uint64_t>> scrub_frames(storage::Storage& s
                                                              CheckFindings& findings, std::stop_token stop) {
   const std::string name = repo::pack_name(object.id, object.generation);
   const auto frames = TRY(repo::PackFrames::open(storage, {id, nullptr, {}}, object, stop));
-  if (frames->header().kept.generation != object.generation)
-    return Error(Errc::damaged, "the object is another pack under this name");
-  FrameLosses losses(frames->trailer());
-  std::uint64_t count = 0;
-  TRY(scan_frames(
-      *frames, Judge::table,
-      [&](std::uint32_t position, Bytes, bool whole) {
-        ++count;
-        if (!whole) losses.add(position);
-      },
-      stop));
+  TRY(frames->expect_generation());
+  const FrameLosses losses = TRY(find_losses(*frames, stop));
   for (const std::string& note : frames->take_end_notes()) findings.warn("pack", name, note);
   if (!losses.empty() && losses.repairable()) findings.warn("pack", name, losses.text());
   if (!losses.empty() && !losses.repairable())
     findings.damaged("pack", name, losses.text(), DamagedSlots{object.id, {}});
-  return std::pair{count, frames->object_bytes()};
+  return std::pair{std::uint64_t{frames->all_frames()}, frames->object_bytes()};
 }
 
 // Errors: stopped.
@@ -189,7 +175,7 @@ Result<CheckReport> scrub(storage::Storage& storage, Random& random, const Check
     observer.progress(progress, all[i].name);
     return {};
   };
-  TRY(for_each_of(packs.size(), worker_count(spec), task, stop));
+  TRY(for_each_of(packs.size(), worker_count(spec.workers), task, stop));
   report.findings = findings.take();
   return report;
 }

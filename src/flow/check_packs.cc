@@ -1,5 +1,7 @@
 #include "flow/check_packs.h"
 
+#include <thread>
+
 #include <atomic>
 
 #include <fmt/core.h>
@@ -75,9 +77,8 @@ Result<PackResult> PackCheck::attempt(const PackPlan& plan, std::stop_token stop
   const repo::PackReader::Keys keys{repository_.config().id, nullptr, *repository_.secrets().index, root};
   const auto pack =
       TRY(repo::PackReader::open(repository_.storage(), keys, plan.object.id, plan.object.generation, stop));
-  if (pack->header().kept.generation != plan.object.generation)
-    return Error(Errc::damaged, "the object is another pack under this name");
   repo::PackFrames& frames = pack->frames();
+  TRY(frames.expect_generation());
   PackResult result;
   if (plan.read) {
     TRY(read_all(plan, *pack, result, stop));
@@ -179,6 +180,10 @@ Hash listing_hash(const std::vector<repo::DirectoryEntry>& directory) {
   for (const repo::DirectoryEntry& e : directory)
     encode_chunk(out, e.id, e.type, e.plain_bytes, e.stored_bytes);
   return crypto::hash(out.bytes());
+}
+
+unsigned worker_count(unsigned asked) {
+  return asked != 0 ? asked : std::max(2u, std::thread::hardware_concurrency());
 }
 
 Result<void> for_each_of(std::size_t count, unsigned workers,

@@ -43,6 +43,9 @@ Result<KnownChunks> check_packs(const repo::Repository& repository, const std::v
                                 unsigned workers, CheckFindings& findings, CheckReport& report,
                                 Observer& observer, const PackHooks& hooks, std::stop_token stop);
 
+// `asked`, or where that is 0 one for each processor.
+unsigned worker_count(unsigned asked);
+
 // Calls `task(i)` for every i < count on `workers` threads.
 Result<void> for_each_of(std::size_t count, unsigned workers,
                          const std::function<Result<void>(std::size_t, std::stop_token)>& task,

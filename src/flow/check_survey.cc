@@ -47,6 +47,7 @@ class Surveyor {
   repo::LogState log_;
   bool log_whole_ = false;
   std::vector<repo::Snapshot> live_;
+  bool needs_known_ = true;
   std::map<PackId, PackPlan> packs_;
 };
 
@@ -67,6 +68,7 @@ Result<Survey> Surveyor::run() {
   for (auto& [id, plan] : packs_) out.packs.push_back(std::move(plan));
   out.log = std::move(log_);
   out.live = std::move(live_);
+  out.needs_known = needs_known_;
   return out;
 }
 
@@ -264,6 +266,7 @@ void Surveyor::gather_references() {
         decoded = model::decode_page(read.value()[index], all);
       }
       if (decoded.ok()) continue;
+      needs_known_ = false;
       for (const repo::Snapshot* user : users)
         findings_.add_for(user->id, "transaction", name, decoded.error());
     }

@@ -10,6 +10,7 @@ struct Survey {
   repo::LogState log;
   std::vector<repo::Snapshot> live;  // commits whose data must be there: snapshots and checkpoints
   std::vector<PackPlan> packs;       // by name
+  bool needs_known = true;           // false: a reference page can't be read, so more packs may be needed
 };
 
 // Errors: the store can't be listed, stopped, no right to read.

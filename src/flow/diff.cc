@@ -10,19 +10,15 @@ namespace {
 
 using Addresses = std::set<model::Address>;
 
-// All nodes and leaves below one, from the inner nodes alone; what is in `known` already is not gone into,
-// nor what was seen before: a hostile tree may refer to one node from everywhere.
-Result<void> collect(repo::ChunkReader& chunks, const model::Address& address, std::uint8_t level,
+// All nodes and leaves below one, from the inner nodes alone; what is in `known` already is not gone into.
+Result<void> collect(repo::ChunkReader& chunks, const model::Child& claim, std::uint8_t level,
                      const Addresses* known, Addresses& out, std::stop_token stop) {
   if (stop.stop_requested()) return Error(Errc::stopped, "stopped while comparing");
-  if (level > model::kTreeLevelsMax) return Error(Errc::damaged, "a tree has too many levels");
-  const bool is_new = out.insert(address).second;
-  if (!is_new || level == 0 || (known != nullptr && known->contains(address))) return {};
-  const Bytes bytes = TRY(chunks.read(address, stop));
-  const std::vector<model::Child> children = TRY(model::decode_node(bytes, level));
-  for (const model::Child& child : children) {
-    TRY(collect(chunks, child.address, static_cast<std::uint8_t>(level - 1), known, out, stop));
-  }
+  const bool is_new = out.insert(claim.address).second;
+  if (!is_new || level == 0 || (known != nullptr && known->contains(claim.address))) return {};
+  const std::vector<model::Child> children = TRY(repo::read_children(chunks, claim, level, stop));
+  for (const model::Child& child : children)
+    TRY(collect(chunks, child, static_cast<std::uint8_t>(level - 1), known, out, stop));
   return {};
 }
 
@@ -108,9 +104,9 @@ Result<Addresses> shared_subtrees(repo::ChunkReader& chunks, const model::Commit
   Addresses first;
   Addresses second;
   for (const model::Root& root : from.roots)
-    TRY(collect(chunks, root.address, root.level, nullptr, first, stop));
+    TRY(collect(chunks, repo::claim_of(root), root.level, nullptr, first, stop));
   for (const model::Root& root : to.roots)
-    TRY(collect(chunks, root.address, root.level, &first, second, stop));
+    TRY(collect(chunks, repo::claim_of(root), root.level, &first, second, stop));
   Addresses shared;
   std::set_intersection(first.begin(), first.end(), second.begin(), second.end(),
                         std::inserter(shared, shared.end()));

@@ -203,19 +203,14 @@ Diagnoses examine_store(storage::Storage& storage, Random& random,
   return StoreProbe(storage, random, std::move(stop)).run(while_there);
 }
 
-Diagnoses examine_repository(const repo::Repository& repository, const repo::Ledger* ledger,
-                             std::stop_token stop) {
+Diagnoses examine_repository(const repo::Repository& repository, const repo::History& history,
+                             const repo::Ledger* ledger, std::stop_token stop) {
   Diagnoses out;
-  const auto history = repository.readable_history(stop);
-  if (!history.ok()) {
-    out.push_back({Health::bad, "snapshots", history.error().text(), "see the store's lines"});
-    return out;
-  }
-  judge_history(history.value(), out);
-  out.push_back(judge_clock(history.value(), repository.now()));
-  judge_transactions(repository, history.value(), out, stop);
+  judge_history(history, out);
+  out.push_back(judge_clock(history, repository.now()));
+  judge_transactions(repository, history, out, stop);
   judge_keys(repository, out, stop);
-  out.push_back(judge_checks(ledger, repository.now().seconds, !history.value().commits.empty()));
+  out.push_back(judge_checks(ledger, repository.now().seconds, !history.commits.empty()));
   return out;
 }
 

@@ -34,8 +34,8 @@ Diagnoses examine_store(storage::Storage& storage, Random& random,
 
 // Clock, history, transactions left behind, key slots, earlier checks. `ledger` may be null: nothing is
 // remembered on this machine.
-Diagnoses examine_repository(const repo::Repository& repository, const repo::Ledger* ledger,
-                             std::stop_token stop);
+Diagnoses examine_repository(const repo::Repository& repository, const repo::History& history,
+                             const repo::Ledger* ledger, std::stop_token stop);
 
 // What is to be said of a place that has `free_bytes`, given the snapshots.
 Diagnosis judge_space(std::uint64_t free_bytes, const repo::History& history);

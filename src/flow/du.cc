@@ -1,5 +1,7 @@
 #include "flow/du.h"
 
+#include "base/beneath.h"
+
 #include <algorithm>
 
 namespace holdfast::flow {
@@ -11,11 +13,6 @@ void add(DuSizes& sum, const DuSizes& more) {
   sum.bytes += more.bytes;
   sum.stored_bytes += more.stored_bytes;
   sum.only_here_bytes += more.only_here_bytes;
-}
-
-bool is_at_or_below(std::string_view path, std::string_view top) {
-  return top.empty() || path == top ||
-         (path.size() > top.size() && path.starts_with(top) && path[top.size()] == '/');
 }
 
 class Walk {

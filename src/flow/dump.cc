@@ -1,5 +1,7 @@
 #include "flow/dump.h"
 
+#include "base/beneath.h"
+
 namespace holdfast::flow {
 
 Result<model::Entry> entry_at(repo::ChunkReader& chunks, const model::Commit& commit, const std::string& path,
@@ -35,7 +37,7 @@ class Archiver {
     for (;;) {
       if (stop.stop_requested()) return Error(Errc::stopped, "stopped while dumping");
       const model::Entry* entry = TRY(tree.next(stop));
-      if (entry == nullptr || !below(entry->path)) return {};
+      if (entry == nullptr || !is_at_or_below(entry->path, top_)) return {};
       if (!top_.empty() && entry->path.size() == top_.size()) continue;
       model::Entry renamed = *entry;
       if (!top_.empty()) renamed.path.erase(0, top_.size() + 1);
@@ -44,11 +46,6 @@ class Archiver {
   }
 
  private:
-  bool below(std::string_view path) const {
-    return top_.empty() ||
-           (path.starts_with(top_) && (path.size() == top_.size() || path[top_.size()] == '/'));
-  }
-
   Result<void> add(const model::Entry& entry, std::stop_token stop) {
     std::string first;
     if (entry.link_group != 0) {

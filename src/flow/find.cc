@@ -1,5 +1,7 @@
 #include "flow/find.h"
 
+#include "base/beneath.h"
+
 namespace holdfast::flow {
 
 namespace {
@@ -18,11 +20,17 @@ bool matches(const FindSpec& spec, const model::Entry& entry) {
 
 }  // namespace
 
+// What comes next does not follow a leaf that was just read.
+void Finder::forget_leaf() {
+  last_path_.clear();
+  last_other_.clear();
+}
+
 // A tree may lie: its leaves must begin where it says, one after the other, and not below what is no folder.
 Result<void> Finder::take_place(const model::Child& claim, const std::string& first_path) {
   if (!claim.first_path.empty() && claim.first_path != first_path)
     return Error(Errc::damaged, "a tree's leaf does not begin where the node above says");
-  const bool below = !last_other_.empty() && first_path.starts_with(last_other_ + "/");
+  const bool below = !last_other_.empty() && is_at_or_below(first_path, last_other_);
   if (below || (!last_path_.empty() && model::compare_paths(last_path_, first_path) >= 0))
     return Error(Errc::damaged, "a tree's entries are out of order");
   return {};
@@ -61,13 +69,12 @@ Result<std::uint64_t> Finder::look_into_leaf(const model::Child& claim, const On
 Result<std::uint64_t> Finder::look_into(const model::Child& claim, std::uint8_t level,
                                         const OnMatch& on_match, std::stop_token stop) {
   if (stop.stop_requested()) return Error(Errc::stopped, "stopped while looking");
-  const auto known = known_.find(claim.address);
-  if (known != known_.end() || without_.contains(claim.address)) {
-    last_path_.clear();  // its last entry is not known
-    last_other_.clear();
+  if (without_.contains(claim.address)) {
+    forget_leaf();
+    return std::uint64_t{0};
   }
-  if (without_.contains(claim.address)) return std::uint64_t{0};
-  if (known != known_.end()) {
+  if (const auto known = known_.find(claim.address); known != known_.end()) {
+    forget_leaf();
     TRY(take_place(claim, known->second.first_path));
     for (const model::Entry& entry : known->second.matches) on_match(entry);
     return std::uint64_t{known->second.matches.size()};
@@ -85,8 +92,7 @@ Result<std::uint64_t> Finder::find(const model::Commit& commit, const OnMatch& o
                                    std::stop_token stop) {
   std::uint64_t count = 0;
   for (const model::Root& root : commit.roots) {
-    last_path_.clear();
-    last_other_.clear();
+    forget_leaf();
     count += TRY(look_into(repo::claim_of(root), root.level, on_match, stop));
   }
   return count;

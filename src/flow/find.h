@@ -36,6 +36,7 @@ class Finder {
     std::string first_path;
     Matches matches;
   };
+  void forget_leaf();
   Result<void> take_place(const model::Child& claim, const std::string& first_path);
   Result<std::uint64_t> look_into(const model::Child& claim, std::uint8_t level, const OnMatch& on_match,
                                   std::stop_token stop);

@@ -58,4 +58,13 @@ std::string FrameLosses::text() const {
                      repairable() ? "rebuilt from parity" : "too many for parity to rebuild");
 }
 
+Result<FrameLosses> find_losses(repo::PackFrames& frames, std::stop_token stop) {
+  FrameLosses losses(frames.trailer());
+  const auto visit = [&](std::uint32_t position, Bytes, bool whole) {
+    if (!whole) losses.add(position);
+  };
+  TRY(scan_frames(frames, Judge::table, visit, std::move(stop)));
+  return losses;
+}
+
 }  // namespace holdfast::flow

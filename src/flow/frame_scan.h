@@ -34,4 +34,7 @@ class FrameLosses {
   std::vector<std::uint32_t> lost_;
 };
 
+// What of the pack's frames is not as its table says.
+Result<FrameLosses> find_losses(repo::PackFrames& frames, std::stop_token stop);
+
 }  // namespace holdfast::flow

@@ -1,8 +1,7 @@
 #include "flow/lost.h"
 
-#include <thread>
-
 #include "flow/check_survey.h"
+#include "repo/rights.h"
 #include "repo/tree_reader.h"
 
 namespace holdfast::flow {
@@ -91,21 +90,14 @@ int LostReport::exit_code() const {
 
 Result<LostReport> find_lost(const repo::Repository& repository, unsigned workers, Observer& observer,
                              std::stop_token stop) {
-  if (!repository.secrets().read || !repository.secrets().content)
-    return Error(Errc::denied, "this key may not read content");
+  TRY(repo::require(repository.secrets(), {repo::Right::read, repo::Right::deduplicate}));
   SilentObserver silent;
   CheckFindings findings(silent);
   CheckReport counts;
   Survey found = TRY(survey(repository, findings, counts, stop));
-  // Packs that nobody needs are of no interest; but what a snapshot needs whose references can't be read is
-  // not known.
-  const bool all_known = std::all_of(
-      found.live.begin(), found.live.end(),
-      [&](const repo::Snapshot& snapshot) { return repository.read_references(snapshot.commit, stop).ok(); });
-  if (all_known) std::erase_if(found.packs, [](const PackPlan& plan) { return plan.needed.empty(); });
+  if (found.needs_known) std::erase_if(found.packs, [](const PackPlan& plan) { return plan.needed.empty(); });
   for (PackPlan& plan : found.packs) plan.read = true;
-  const unsigned threads = workers != 0 ? workers : std::max(2u, std::thread::hardware_concurrency());
-  TRY(check_packs(repository, found.packs, threads, findings, counts, observer, {}, stop));
+  TRY(check_packs(repository, found.packs, worker_count(workers), findings, counts, observer, {}, stop));
   const LostSlots lost = findings.damaged_slots();
   LostReport report;
   report.snapshots = found.live.size();

@@ -1,7 +1,6 @@
 #include "flow/mirror.h"
 
 #include <algorithm>
-#include <thread>
 
 #include <fmt/core.h>
 
@@ -227,8 +226,7 @@ Result<void> Mirror::confirm_sizes(std::stop_token stop) {
 
 // True where the target is at the state of the source as listed; false where the log went on meanwhile.
 Result<bool> Mirror::pass(const Listing& listing, std::stop_token stop) {
-  const unsigned workers =
-      spec_.workers != 0 ? spec_.workers : std::max(2u, std::thread::hardware_concurrency());
+  const unsigned workers = worker_count(spec_.workers);
   TRY(handle(listing.keys, 1, stop));
   if (had_.contains(repo::kConfigName)) TRY(handle({repo::kConfigName}, 1, stop));
   if (!had_.contains(repo::kConfigName) && !written_.contains(repo::kConfigName)) {

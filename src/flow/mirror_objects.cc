@@ -42,8 +42,7 @@ Result<std::unique_ptr<repo::PackFrames>> ObjectMirror::open_pack(storage::Stora
                                                                   const repo::PackObject& pack,
                                                                   std::stop_token stop) const {
   auto frames = TRY(repo::PackFrames::open(storage, {id_, nullptr, {}}, pack, stop));
-  if (frames->header().kept.generation != pack.generation)
-    return Error(Errc::damaged, "the object is another pack under this name");
+  TRY(frames->expect_generation());
   TRY(frames->check_front(stop));
   TRY(frames->load_table(stop));
   return frames;
@@ -128,11 +127,7 @@ Result<Mirrored> ObjectMirror::compare_pack(const repo::PackObject& pack, const 
   if (!target.ok()) return target.error().copy().context("reading the target's " + name);
   repo::PackFrames& copy = *target.value();
   if (copy.trailer().root != source.value()->trailer().root) return wrong_in_target(name, "another root");
-  FrameLosses losses(copy.trailer());
-  const auto visit = [&](std::uint32_t position, Bytes, bool whole) {
-    if (!whole) losses.add(position);
-  };
-  TRY_AS(scan_frames(copy, Judge::table, visit, stop), "reading the target's " + name);
+  const FrameLosses losses = TRY_AS(find_losses(copy, stop), "reading the target's " + name);
   if (!losses.empty()) return wrong_in_target(name, losses.text());
   for (const std::string& note : copy.take_end_notes())
     findings_.warn("pack", name, "in the target: " + note);

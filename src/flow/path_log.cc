@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/beneath.h"
 #include "base/codec.h"
 #include "crypto/hash.h"
 
@@ -44,14 +45,10 @@ Result<std::shared_ptr<const model::Entry>> PathLookup::find(const model::Commit
 }
 
 bool covers(const model::Commit& commit, std::string_view path) {
-  const auto lies_at_or_below = [](std::string_view inner, std::string_view outer) {
-    return outer.empty() ||
-           (inner.starts_with(outer) && (inner.size() == outer.size() || inner[outer.size()] == '/'));
-  };
   return std::any_of(commit.paths.begin(), commit.paths.end(), [&](std::string_view root) {
     while (root.starts_with('/')) root.remove_prefix(1);
     while (root.ends_with('/')) root.remove_suffix(1);
-    return lies_at_or_below(path, root) || lies_at_or_below(root, path);
+    return is_at_or_below(path, root) || is_at_or_below(root, path);
   });
 }
 

@@ -6,8 +6,10 @@
 #include "crypto/hash.h"
 #include "flow/check_findings.h"
 #include "flow/frame_scan.h"
+#include "flow/mirror_objects.h"
 #include "repo/pack_reader.h"
 #include "repo/relocate.h"
+#include "repo/rights.h"
 
 namespace holdfast::flow {
 
@@ -23,38 +25,37 @@ constexpr int kPlansMax = 5;
 constexpr int kTurnsMax = 200;
 constexpr std::uint64_t kCopyBytes = 4 * kMiB;
 
+// That the entry after it knows it.
+Result<void> verify_chained(const repo::Repository& repository, std::uint64_t number, Bytes body,
+                            std::stop_token stop) {
+  const std::string after = repo::log_name(number + 1);
+  const Buffer next = TRY(repository.storage().get(after, {}, stop));
+  const repo::Unwrapped vital = TRY(repo::unwrap_vital(Vital::log, next, after));
+  Decoder in(vital.body);
+  in.u64();
+  if (in.array<32>() == crypto::hash(body)) return {};
+  return Error(Errc::damaged, after + " was written after another");
+}
+
 // Whether a small object is what its name says, in both copies, and written by who may.
 Result<void> verify_small(const repo::Repository& repository, const std::string& name, const Buffer& object,
                           std::stop_token stop) {
   const repo::Config& config = repository.config();
-  const auto transaction = repo::parse_transaction_name(name);
   const auto number = repo::parse_log_name(name);
-  const auto unwrap = [&](Vital kind) -> Result<Buffer> {
-    repo::Unwrapped vital = TRY(repo::unwrap_vital(kind, object, name));
-    if (vital.one_copy_damaged) return Error(Errc::damaged, "one of two copies inside is damaged");
-    return std::move(vital.body);
-  };
+  const auto kind = vital_kind(name);
+  if (!kind || (!number && !repo::parse_transaction_name(name)))
+    return Error(Errc::damaged, "nobody knows what this is");
+  const repo::Unwrapped vital = TRY(repo::unwrap_vital(*kind, object, name));
+  if (vital.one_copy_damaged) return Error(Errc::damaged, "one of two copies inside is damaged");
   if (number) {
-    const Buffer body = TRY(unwrap(Vital::log));
-    TRY(repo::verify_body(config.log, config.id, name, body));
-    // The entry after it knows it.
-    const std::string after = repo::log_name(*number + 1);
-    const Buffer next = TRY(repository.storage().get(after, {}, stop));
-    const repo::Unwrapped vital = TRY(repo::unwrap_vital(Vital::log, next, after));
-    Decoder in(vital.body);
-    in.u64();
-    if (in.array<32>() != crypto::hash(body))
-      return Error(Errc::damaged, after + " was written after another");
+    TRY(repo::verify_body(config.log, config.id, name, vital.body));
+    return verify_chained(repository, *number, vital.body, stop);
+  }
+  if (*kind == Vital::open || *kind == Vital::fate) {
+    TRY(repo::verify_body(config.commit, config.id, name, vital.body));
     return {};
   }
-  if (!transaction) return Error(Errc::damaged, "nobody knows what this is");
-  if (transaction->what == "open" || transaction->what == "fate") {
-    const Buffer body = TRY(unwrap(transaction->what == "open" ? Vital::open : Vital::fate));
-    TRY(repo::verify_body(config.commit, config.id, name, body));
-    return {};
-  }
-  const Buffer body = TRY(unwrap(transaction->what == "man" ? Vital::manifest : Vital::refs));
-  Decoder in(body);
+  Decoder in(vital.body);
   const Bytes sealed = in.blob();
   TRY(in.finish("the object"));
   TRY(repo::unseal(*repository.secrets().index, repo::seal_context(config.id, name), sealed));
@@ -117,10 +118,8 @@ Result<void> Repairer::expect_whole(const Step& step, std::uint32_t generation) 
       {repository_.config().id, repository_.secrets().index ? &*repository_.secrets().index : nullptr,
        root(step)},
       {*step.pack, generation}, stop_));
-  bool all = true;
-  TRY(scan_frames(
-      *frames, Judge::table, [&](std::uint32_t, Bytes, bool whole) { all = all && whole; }, stop_));
-  if (all && frames->take_notes().empty()) return {};
+  const FrameLosses losses = TRY(find_losses(*frames, stop_));
+  if (losses.empty() && frames->take_notes().empty()) return {};
   return Error(Errc::damaged, frames->name() + " was written anew and does not read back as it was written")
       .hint("this store does not keep what it says; do not use it before you know why");
 }
@@ -204,10 +203,7 @@ Result<void> Repairer::rewrite(const Step& step) {
 
 Result<RepairReport> repair(const repo::Repository& repository, const RepairOptions& options,
                             Observer& observer, std::stop_token stop) {
-  if (!repository.secrets().index || !repository.secrets().log) {
-    return Error(Errc::denied, "this key may not repair packs")
-        .hint("use a key with the maintainer's rights");
-  }
+  TRY(repo::require(repository.secrets(), {repo::Right::index, repo::Right::log}));
   RepairReport report;
   for (int plans = 0; plans < kPlansMax; ++plans) {
     report.plan = TRY(plan_repair(repository, options, observer, stop));

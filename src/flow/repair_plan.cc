@@ -1,10 +1,9 @@
-#include <thread>
-
 #include <fmt/core.h>
 
 #include "flow/check_survey.h"
 #include "flow/frame_scan.h"
 #include "flow/repair.h"
+#include "repo/rights.h"
 
 namespace holdfast::flow {
 
@@ -28,8 +27,7 @@ struct Look {
 
 // Whether the directory is the one that the manifest lists.
 Result<void> compare(const PackPlan& plan, repo::PackReader& pack, std::uint32_t generation) {
-  if (pack.header().kept.generation != generation)
-    return Error(Errc::damaged, "the object is another pack under this name");
+  TRY(pack.frames().expect_generation());
   if (!plan.named) return {};
   if (listing_hash(pack.directory()) != plan.listing)
     return Error(Errc::damaged, "its directory is not what the manifest says");
@@ -46,11 +44,7 @@ Result<Look> examine(storage::Storage& storage, const repo::Repository& reposito
   const auto pack = TRY(repo::PackReader::open(storage, keys, plan.object.id, generation, stop));
   TRY(compare(plan, *pack, generation));
   repo::PackFrames& frames = pack->frames();
-  FrameLosses losses(frames.trailer());
-  const auto visit = [&](std::uint32_t position, Bytes, bool whole) {
-    if (!whole) losses.add(position);
-  };
-  TRY(scan_frames(frames, Judge::table, visit, stop));
+  const FrameLosses losses = TRY(find_losses(frames, stop));
   Look look;
   look.bytes = frames.object_bytes();
   for (const std::string& note : frames.take_end_notes())
@@ -140,8 +134,6 @@ Result<void> Planner::run(std::stop_token stop) {
   plan_.packs = found.packs.size();
   Progress progress;
   progress.files_total = found.packs.size();
-  const unsigned workers =
-      options_.workers != 0 ? options_.workers : std::max(2u, std::thread::hardware_concurrency());
   const auto task = [&](std::size_t i, std::stop_token inner) -> Result<void> {
     TRY(plan_pack(found.packs[i], inner));
     const std::lock_guard lock(mutex_);
@@ -150,7 +142,7 @@ Result<void> Planner::run(std::stop_token stop) {
     observer_.progress(progress, repo::pack_name(found.packs[i].object.id, 0));
     return {};
   };
-  TRY(for_each_of(found.packs.size(), workers, task, stop));
+  TRY(for_each_of(found.packs.size(), worker_count(options_.workers), task, stop));
   std::sort(plan_.steps.begin(), plan_.steps.end(),
             [](const Step& a, const Step& b) { return a.object < b.object; });
   std::sort(plan_.stays.begin(), plan_.stays.end(), [](const Finding& a, const Finding& b) {
@@ -266,8 +258,7 @@ int RepairReport::exit_code() const {
 
 Result<RepairPlan> plan_repair(const repo::Repository& repository, const RepairOptions& options,
                                Observer& observer, std::stop_token stop) {
-  if (!repository.secrets().index)
-    return Error(Errc::denied, "this key may not read what there is to repair");
+  TRY(repo::require(repository.secrets(), {repo::Right::index}));
   RepairPlan plan;
   TRY(Planner(repository, options, observer, plan).run(std::move(stop)));
   return plan;

@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "base/beneath.h"
 #include "base/queue.h"
 #include "base/task_group.h"
 #include "flow/newest_first.h"
@@ -18,16 +19,6 @@ constexpr std::uint64_t kBatchBytes = kMiB;
 constexpr std::size_t kBatchFiles = 512;
 constexpr std::uint64_t kPieceBytes = 16 * kMiB;
 constexpr std::size_t kQueuedTasks = 16;
-
-bool is_below(std::string_view path, std::string_view top) {
-  return top.empty() || path == top ||
-         (path.size() > top.size() && path.starts_with(top) && path[top.size()] == '/');
-}
-
-std::string_view parent_of(std::string_view path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == path.npos ? std::string_view() : path.substr(0, slash);
-}
 
 // The walk of the tree: makes directories and special files itself, hands files to the workers.
 class Restorer {
@@ -114,7 +105,7 @@ Result<void> Restorer::walk_once() {
               [](const auto& a, const auto& b) { return model::compare_paths(a, b) < 0; });
     const std::string* before = nullptr;
     for (const std::string& path : only) {
-      if (before != nullptr && is_below(path, *before)) continue;
+      if (before != nullptr && is_at_or_below(path, *before)) continue;
       TRY(walk_below(path));
       before = &path;
     }
@@ -128,7 +119,7 @@ Result<void> Restorer::walk_below(const std::string& path) {
     // The directories above, for their attributes, unless the path before was below them too.
     close_directories(path);
     for (std::size_t at = path.find('/'); at != path.npos; at = path.find('/', at + 1)) {
-      if (!stack_.empty() && is_below(stack_.back().entry.path, path.substr(0, at))) continue;
+      if (!stack_.empty() && is_at_or_below(stack_.back().entry.path, path.substr(0, at))) continue;
       const auto above = repo::find_entry(chunks, root_, path.substr(0, at), stop_);
       if (!above.ok()) TRY(go_on_behind(above.error(), path.substr(0, at)));
       if (above.ok() && above.value()) TRY(take(*above.value(), true));
@@ -145,7 +136,7 @@ Result<void> Restorer::walk_below(const std::string& path) {
       continue;
     }
     const model::Entry* entry = next.value();
-    if (entry == nullptr || !is_below(entry->path, path)) break;
+    if (entry == nullptr || !is_at_or_below(entry->path, path)) break;
     any = true;
     last = entry->path;
     TRY(take(*entry));
@@ -162,11 +153,12 @@ Result<void> Restorer::go_on_behind(const Error& error, const std::string& last)
     context_.fail(last, "restore", error.copy().context("what comes next in the snapshot is lost"));
   return {};
 }
+
 // Where the tree is torn, directories that an entry lies in may be lost.
 void Restorer::imply_directories(const model::Entry& entry) {
   for (std::size_t at = entry.path.find('/'); at != entry.path.npos; at = entry.path.find('/', at + 1)) {
     const std::string_view above = std::string_view(entry.path).substr(0, at);
-    if (!stack_.empty() && is_below(stack_.back().entry.path, above)) continue;
+    if (!stack_.empty() && is_at_or_below(stack_.back().entry.path, above)) continue;
     model::Entry directory;
     directory.path = above;
     directory.attributes = entry.attributes;
@@ -269,7 +261,7 @@ void Restorer::make_directory(const OpenDirectory& directory) {
 
 // Leaves the directories that `path` is not below.
 void Restorer::close_directories(std::string_view path) {
-  while (!stack_.empty() && !is_below(path, stack_.back().entry.path)) close_directory();
+  while (!stack_.empty() && !is_at_or_below(path, stack_.back().entry.path)) close_directory();
 }
 
 void Restorer::close_directory() {

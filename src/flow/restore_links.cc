@@ -49,7 +49,8 @@ void LaterNames::make_copy(const model::Entry& entry, RestoreContext& context, s
   task.files.push_back({entry, action.value()});
   task.files.back().entry.content = file.content;
   // Errors of the file are told by the worker; a stop by the one who asked for it.
-  static_cast<void>(RestoreWorker(context).run(task, std::move(stop)));
+  if (copier_ == nullptr) copier_ = std::make_unique<RestoreWorker>(context);
+  static_cast<void>(copier_->run(task, std::move(stop)));
 }
 
 }  // namespace holdfast::flow

@@ -22,6 +22,8 @@ class LaterNames {
   };
   void make_copy(const model::Entry& entry, RestoreContext& context, std::stop_token stop);
 
+  std::unique_ptr<RestoreWorker> copier_;  // once there is something to copy
+
   std::map<std::uint64_t, File> files_;  // by link group
   std::vector<model::Entry> names_;      // without content
 };

@@ -1,6 +1,8 @@
 #include "flow/rewrite.h"
 
+#include "base/beneath.h"
 #include "flow/previous.h"
+#include "repo/rights.h"
 #include "repo/tree_reader.h"
 #include "repo/tree_writer.h"
 
@@ -13,9 +15,7 @@ class Exclusion {
  public:
   explicit Exclusion(const source::Rules& rules) : rules_(rules) {}
   bool holds(const model::Entry& entry) {
-    const bool below = !folder_.empty() && entry.path.size() > folder_.size() &&
-                       entry.path.starts_with(folder_) && entry.path[folder_.size()] == '/';
-    if (below) return true;
+    if (!folder_.empty() && is_at_or_below(entry.path, folder_)) return true;
     const bool is_directory = entry.attributes.type == model::FileType::directory;
     const source::Rule* rule = rules_.match(entry.path, is_directory);
     if (rule == nullptr || rule->pattern.negated()) return false;
@@ -188,9 +188,8 @@ Result<Rewritten> Rewriter::run(std::stop_token stop) {
 Result<Rewritten> rewrite(const repo::Repository& repository, const repo::Snapshot& snapshot,
                           const RewriteSpec& spec, repo::LocalState& local, Observer& observer,
                           std::stop_token stop) {
-  const repo::Secrets& secrets = repository.secrets();
-  if (!secrets.content || !secrets.read || !secrets.commit)
-    return Error(Errc::denied, "rewriting needs a key that may read content and make snapshots");
+  using repo::Right;
+  TRY(repo::require(repository.secrets(), {Right::deduplicate, Right::index, Right::read, Right::commit}));
   return Rewriter(repository, snapshot, spec, local, observer).run(stop);
 }
 

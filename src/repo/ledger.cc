@@ -1,15 +1,8 @@
 #include "repo/ledger.h"
-
-#include <fcntl.h>
-#include <fmt/core.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
 
 #include "base/codec.h"
-#include "base/fd.h"
+#include "base/small_file.h"
 
 namespace holdfast::repo {
 
@@ -18,36 +11,6 @@ namespace {
 constexpr std::string_view kContext = "holdfast 0 ledger";
 constexpr std::size_t kEntryBytes = 12 + 4 + 4 + 8;
 constexpr std::uint64_t kFileBytesMax = Ledger::kEntriesMax * kEntryBytes + 4096;
-
-std::optional<Buffer> read_file(const std::string& path) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat facts {};
-  if (!file.valid() || ::fstat(file.get(), &facts) != 0) return std::nullopt;
-  if (facts.st_size < 0 || static_cast<std::uint64_t>(facts.st_size) > kFileBytesMax) return std::nullopt;
-  Buffer bytes(static_cast<std::size_t>(facts.st_size));
-  for (std::size_t at = 0; at < bytes.size();) {
-    const ssize_t got = ::read(file.get(), bytes.data() + at, bytes.size() - at);
-    if (got <= 0) return std::nullopt;
-    at += static_cast<std::size_t>(got);
-  }
-  return bytes;
-}
-
-bool write_file(const std::string& path, Bytes bytes) {
-  const std::string temporary = fmt::format("{}.{}.new", path, ::getpid());
-  {
-    const Fd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file.valid()) return false;
-    while (!bytes.empty()) {
-      const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
-      if (put <= 0) break;
-      bytes = bytes.subspan(static_cast<std::size_t>(put));
-    }
-  }
-  if (bytes.empty() && std::rename(temporary.c_str(), path.c_str()) == 0) return true;
-  ::unlink(temporary.c_str());
-  return false;
-}
 
 }  // namespace
 
@@ -60,9 +23,9 @@ Ledger Ledger::open(const LocalState& local, Random& random, const Clock& clock)
 
 Ledger::Entries Ledger::load() const {
   if (path_.empty()) return {};
-  const auto sealed = read_file(path_);
-  if (!sealed) return {};
-  const auto plain = unseal(key_, as_bytes(kContext), *sealed);
+  const auto sealed = read_small_file(path_, kFileBytesMax);
+  if (!sealed.ok() || !sealed.value()) return {};
+  const auto plain = unseal(key_, as_bytes(kContext), *sealed.value());
   if (!plain.ok()) return {};
   const std::int64_t now = clock_.now_ns() / 1'000'000'000;
   Decoder in(plain.value());
@@ -130,7 +93,7 @@ bool Ledger::save() {
     out.u32(key.second);
     out.u64(static_cast<std::uint64_t>(seconds));
   }
-  return write_file(path_, seal(key_, as_bytes(kContext), out.bytes(), random_));
+  return replace_small_file(path_, seal(key_, as_bytes(kContext), out.bytes(), random_)).ok();
 }
 
 }  // namespace holdfast::repo

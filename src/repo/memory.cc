@@ -3,13 +3,12 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
 #include "base/codec.h"
 #include "base/fd.h"
+#include "base/small_file.h"
 #include "crypto/hash.h"
 
 namespace holdfast::repo {
@@ -17,6 +16,7 @@ namespace holdfast::repo {
 namespace {
 
 constexpr std::size_t kMacBytes = 32;
+constexpr std::uint64_t kFileBytesMax = 64 * kMiB;  // more than a million writers
 
 Buffer encode(const Memory::Seen& seen, const crypto::Key& key) {
   Encoder out;
@@ -53,22 +53,6 @@ Result<Memory::Seen> decode(Bytes bytes, const crypto::Key& key, const std::stri
   return seen;
 }
 
-// Of a small file; empty where there is none.
-Result<std::optional<Buffer>> read_all(const std::string& path) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid() && errno == ENOENT) return std::optional<Buffer>();
-  if (!file.valid()) return errno_error(errno, "open " + path);
-  Buffer out;
-  for (;;) {
-    std::array<std::uint8_t, 8192> piece{};
-    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return errno_error(errno, "read " + path);
-    if (got == 0) return std::optional<Buffer>(std::move(out));
-    append(out, Bytes(piece).first(static_cast<std::size_t>(got)));
-  }
-}
-
 Result<Fd> lock(const std::string& directory, const std::string& file) {
   for (std::size_t at = directory.find('/', 1); at != directory.npos; at = directory.find('/', at + 1)) {
     ::mkdir(directory.substr(0, at).c_str(), 0700);
@@ -90,7 +74,7 @@ Memory::Memory(const std::string& directory, const RepositoryId& id, std::string
 }
 
 Result<Memory::Seen> Memory::recall() const {
-  const auto bytes = TRY(read_all(file_));
+  const auto bytes = TRY(read_small_file(file_, kFileBytesMax));
   if (!bytes) return Seen();
   return decode(*bytes, key_, file_);
 }
@@ -111,29 +95,12 @@ Result<void> Memory::add(const Seen& seen) const {
     newer = true;
   }
   if (!newer) return {};
-  return write(merged);
+  return replace_small_file(file_, encode(merged, key_));
 }
 
 Result<void> Memory::replace(const Seen& seen) const {
   const Fd held = TRY(lock(directory_, file_));
-  return write(seen);
-}
-
-// Under the lock. Whole or not at all, also where the power fails.
-Result<void> Memory::write(const Seen& seen) const {
-  const std::string fresh = file_ + ".new";
-  const Buffer bytes = encode(seen, key_);
-  const Fd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file.valid()) return errno_error(errno, "make " + fresh);
-  for (std::size_t at = 0; at < bytes.size();) {
-    const ssize_t done = ::write(file.get(), bytes.data() + at, bytes.size() - at);
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) return errno_error(errno, "write " + fresh);
-    at += static_cast<std::size_t>(done);
-  }
-  if (::fsync(file.get()) != 0) return errno_error(errno, "write " + fresh);
-  if (::rename(fresh.c_str(), file_.c_str()) != 0) return errno_error(errno, "rename " + fresh);
-  return {};
+  return replace_small_file(file_, encode(seen, key_));
 }
 
 }  // namespace holdfast::repo

@@ -36,8 +36,6 @@ class Memory {
   Result<void> replace(const Seen& seen) const;
 
  private:
-  Result<void> write(const Seen& seen) const;
-
   std::string directory_, file_;
   crypto::Key key_;
 };

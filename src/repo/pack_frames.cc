@@ -181,6 +181,11 @@ Result<bool> PackFrames::find_directory(bool repair, std::stop_token stop) {
   return data == (numbers_.empty() ? all : header_.kept.frames) - found;
 }
 
+Result<void> PackFrames::expect_generation() const {
+  if (header_.kept.generation == pack_.generation) return {};
+  return damaged("the object is another pack under this name");
+}
+
 Result<bool> PackFrames::check_front(std::stop_token stop) {
   auto front = piece(0, kPackHeaderBytes, stop);
   if (!front.ok() && is_general(front.error())) return std::move(front).error();

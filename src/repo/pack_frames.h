@@ -50,6 +50,10 @@ class PackFrames {
   // Frames as they were written.
   Result<Buffer> read(std::uint32_t first, std::uint32_t count, std::stop_token stop);
 
+  // Errc::damaged where this is another generation of the pack than its name says: of no matter to who reads
+  // chunks, which its map leads to.
+  Result<void> expect_generation() const;
+
   // Whether the header in front is what the trailer's copy says; a note where not.
   Result<bool> check_front(std::stop_token stop);
   // What was damaged and could be made good, for people; each is told once. Of header, trailer and table; and

@@ -1,5 +1,7 @@
 #include "repo/tree_reader.h"
 
+#include "base/beneath.h"
+
 namespace holdfast::repo {
 
 using model::compare_paths;
@@ -112,9 +114,7 @@ Result<void> TreeReader::check_order() {
     return Error(Errc::damaged, "a tree's entries are out of order");
   }
   for (const model::Entry& entry : entries_) {
-    const bool below = !last_other_.empty() && entry.path.size() > last_other_.size() &&
-                       entry.path[last_other_.size()] == '/' && entry.path.starts_with(last_other_);
-    if (below)
+    if (!last_other_.empty() && is_at_or_below(entry.path, last_other_))
       return Error(Errc::damaged, "a tree has entries below " + last_other_ + ", which is no directory");
     if (entry.attributes.type != model::FileType::directory) last_other_.assign(entry.path);
   }

@@ -7,15 +7,12 @@
 
 #include <cerrno>
 
+#include "base/beneath.h"
 #include "base/fd.h"
 
 namespace holdfast::source {
 
 namespace {
-
-bool lies_at_or_below(std::string_view path, std::string_view top) {
-  return top.empty() || (path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/'));
-}
 
 std::string text_of(const Rule& rule) {
   if (rule.line == 0) return fmt::format("{}: {}", rule.origin, rule.text);
@@ -145,7 +142,7 @@ Result<Verdict> Descent::run() {
 
 Result<Verdict> explain(const Roots& roots, const Filters& filters, std::string_view path) {
   for (const Root& root : roots.all()) {
-    if (!lies_at_or_below(path, root.path)) continue;
+    if (!is_at_or_below(path, root.path)) continue;
     if (path == root.path) return Verdict{true, true, std::string(path), "named as what to back up"};
     return Descent(root, filters, path).run();
   }

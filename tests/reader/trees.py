@@ -138,10 +138,15 @@ def require_text(what, entries):
     require(len(entries) <= ENTRIES_MAX and text <= TEXT_MAX, f"{what}: is larger than a leaf may be")
 
 
+def wrapped(seconds):
+    """As a signed number of 64 bits, which sums of times are taken modulo."""
+    return (seconds + 2**63) % 2**64 - 2**63
+
+
 def parse_times(box, count):
     seconds, before = [], 0
     for _ in range(count):
-        before += box.svarint()
+        before = wrapped(before + box.svarint())
         seconds.append(before)
     times, before = [], Time(0, 0)
     for second in seconds:
@@ -157,9 +162,8 @@ def parse_births(box, entries):
     if not box.left():
         return
     born = [entries[position] for position in parse_positions(box, len(entries))]
-    seconds = [entry.mtime.seconds + box.svarint() for entry in born]
+    seconds = [wrapped(entry.mtime.seconds + box.svarint()) for entry in born]
     for entry, second in zip(born, seconds):
-        second = (second + 2**63) % 2**64 - 2**63
         value = box.svarint() + (entry.mtime.nanoseconds if second == entry.mtime.seconds else 0)
         require(0 <= value < 10**9, f"{box.what}: nanoseconds beyond a second")
         entry.birth = Time(second, value)

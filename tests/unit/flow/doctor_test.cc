@@ -70,7 +70,8 @@ class Doctor : public ::testing::Test {
     const auto repository = std::move(world_.open()).value();
     const auto local = repo::LocalState::open(world_.cache(), *repository);
     repo::Ledger ledger = repo::Ledger::open(*local, world_.random(), world_.clock());
-    return examine_repository(*repository, with_ledger ? &ledger : nullptr, {});
+    const repo::History history = repository->readable_history({}).value();
+    return examine_repository(*repository, history, with_ledger ? &ledger : nullptr, {});
   }
 
   std::unique_ptr<storage::Storage> storage_;
