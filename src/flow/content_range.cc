@@ -104,7 +104,7 @@ Result<void> ContentRange::store_chunk(Bytes data, std::stop_token stop) {
   }
   const std::vector<Part> parts = divide(data);
   if (parts.empty()) {
-    const model::Extent stored = TRY(storer_.store_unknown(found.id, data, Storer::Remember::pieces, stop));
+    const model::Extent stored = TRY(storer_.store_unknown(found.name, data, Storer::Remember::pieces, stop));
     patch_.keep(stored);
   }
   for (const Part& part : parts) {

@@ -2,6 +2,7 @@
 
 #include "base/codec.h"
 #include "crypto/hash.h"
+#include "parity/checksum.h"
 #include "repo/pack_reader.h"
 
 namespace holdfast::flow {
@@ -75,18 +76,23 @@ Result<ChunkCopier::Copied> ChunkCopier::bring(const model::Address& address, st
   TRY(load(address, entry, stop));
   if (entry.type == model::ChunkType::bundle) {
     TRY(identify_members(plain_, to_.member_id_key()));
-    codec_ = compressor_.compress(plain_, kLevel, stored_) ? repo::Codec::zstd : repo::Codec::raw;
-    if (codec_ == repo::Codec::raw) stored_ = plain_;
   }
-  const model::ChunkId id = repo::chunk_id(to_.chunk_id_key(), entry.type, plain_);
-  if (const auto there = find(id)) return *there;
-  return put(id, entry, stop);
+  const repo::ChunkName name = repo::name_chunk(to_.chunk_id_key(), entry.type, plain_);
+  if (const auto there = find(name.id)) return *there;
+  if (entry.type == model::ChunkType::bundle) {
+    const repo::NewChunk made = TRY(maker_.make(entry.type, name, plain_, kLevel));
+    codec_ = made.codec;
+    stored_sum_ = made.sum;
+    stored_.assign(made.stored.begin(), made.stored.end());
+  }
+  return put(name.id, entry, stop);
 }
 
 // The chunk as it is stored, and its plain text, which is compared with its id so that damage is not copied.
 Result<void> ChunkCopier::load(const model::Address& address, const repo::DirectoryEntry& entry,
                                std::stop_token stop) {
   stored_ = TRY(reader_.read_stored(address, stop));
+  stored_sum_ = parity::checksum(stored_);
   codec_ = entry.codec;
   if (codec_ == repo::Codec::raw) {
     plain_ = stored_;
@@ -103,7 +109,8 @@ Result<void> ChunkCopier::load(const model::Address& address, const repo::Direct
 Result<ChunkCopier::Copied> ChunkCopier::put(const model::ChunkId& id, const repo::DirectoryEntry& entry,
                                              std::stop_token stop) {
   const auto plain_bytes = static_cast<std::uint32_t>(plain_.size());
-  const model::Address address = TRY(chunks_->put({id, entry.type, codec_, plain_bytes, stored_}, stop));
+  const model::Address address =
+      TRY(chunks_->put({id, entry.type, codec_, plain_bytes, stored_, stored_sum_}, stop));
   const Copied copied{address, model::short_id(id)};
   ++count_;
   plain_bytes_ += plain_bytes;

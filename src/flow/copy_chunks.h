@@ -4,6 +4,7 @@
 
 #include "compress/compress.h"
 #include "flow/deduplicator.h"
+#include "repo/chunk_maker.h"
 #include "repo/chunk_reader.h"
 
 namespace holdfast::flow {
@@ -37,7 +38,7 @@ class ChunkCopier {
   const repo::Repository& to_;
   const bool same_secret_;
   repo::ChunkReader reader_;
-  compress::Compressor compressor_;
+  repo::ChunkMaker maker_;
   compress::Decompressor decompressor_;
   repo::Transaction* transaction_ = nullptr;
   repo::ChunkWriter* chunks_ = nullptr;
@@ -45,6 +46,7 @@ class ChunkCopier {
   std::map<model::Address, Copied> copied_;  // of this run, by the address in the source
   Buffer plain_, stored_;                    // of the chunk under way
   repo::Codec codec_ = repo::Codec::raw;
+  std::uint64_t stored_sum_ = 0;
   std::uint64_t count_ = 0, plain_bytes_ = 0, stored_bytes_ = 0;
 };
 

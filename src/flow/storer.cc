@@ -68,19 +68,18 @@ int Storer::level(model::ChunkType type) const {
   return type == model::ChunkType::bundle ? kBundleLevel : kDataLevel;
 }
 
-Result<Storer::Stored> Storer::store_new(model::ChunkType type, const model::ChunkId& id, Bytes plain,
+Result<Storer::Stored> Storer::store_new(model::ChunkType type, const repo::ChunkName& name, Bytes plain,
                                          std::stop_token stop) {
   const bool try_it =
       context_.compression.mode != Compression::Mode::off && !compress::looks_incompressible(plain);
-  const bool pays = try_it && compressor_.compress(plain, level(type), compressed_);
-  const Bytes stored = pays ? Bytes(compressed_) : plain;
+  const repo::NewChunk chunk =
+      TRY(maker_.make(type, name, plain, try_it ? std::optional(level(type)) : std::nullopt));
+  const bool pays = chunk.codec == repo::Codec::zstd;
   ++context_.counters.chunks;
   context_.counters.plain_bytes += plain.size();
-  context_.counters.stored_bytes += stored.size();
+  context_.counters.stored_bytes += chunk.stored.size();
   if (context_.dry_run) return Stored{{}, pays};
-  const model::Address address = TRY(chunks_.put({id, type, pays ? repo::Codec::zstd : repo::Codec::raw,
-                                                  static_cast<std::uint32_t>(plain.size()), stored},
-                                                 stop));
+  const model::Address address = TRY(chunks_.put(chunk, stop));
   return Stored{address, pays};
 }
 
@@ -103,8 +102,8 @@ void Storer::remember_pieces(const model::Address& chunk, const std::vector<Byte
 
 Storer::Data Storer::look_up(Bytes data) {
   if (all_zero(data)) return {{}, hole(data.size())};
-  Data out{repo::chunk_id(repository_.chunk_id_key(), model::ChunkType::data, data), std::nullopt};
-  const model::ShortId id = model::short_id(out.id);
+  Data out{repo::name_chunk(repository_.chunk_id_key(), model::ChunkType::data, data), std::nullopt};
+  const model::ShortId id = model::short_id(out.name.id);
   const auto known = context_.known.find(id);
   if (known && known->length == data.size()) {
     out.known = model::Extent{known->chunk, id, 0, data.size(), false};
@@ -112,10 +111,10 @@ Storer::Data Storer::look_up(Bytes data) {
   return out;
 }
 
-Result<model::Extent> Storer::store_unknown(const model::ChunkId& id, Bytes data, Remember remember,
+Result<model::Extent> Storer::store_unknown(const repo::ChunkName& name, Bytes data, Remember remember,
                                             std::stop_token stop) {
-  const Stored stored = TRY(store_new(model::ChunkType::data, id, data, stop));
-  const model::Extent extent{stored.address, model::short_id(id), 0, data.size(), false};
+  const Stored stored = TRY(store_new(model::ChunkType::data, name, data, stop));
+  const model::Extent extent{stored.address, model::short_id(name.id), 0, data.size(), false};
   if (context_.dry_run) return extent;
   context_.known.remember(extent.id, {extent.chunk, 0, static_cast<std::uint32_t>(data.size())});
   if (stored.compressed && remember == Remember::pieces) remember_pieces(extent.chunk, {data});
@@ -125,7 +124,7 @@ Result<model::Extent> Storer::store_unknown(const model::ChunkId& id, Bytes data
 Result<model::Extent> Storer::store_data(Bytes data, Remember remember, std::stop_token stop) {
   const Data found = look_up(data);
   if (found.known) return *found.known;
-  return store_unknown(found.id, data, remember, stop);
+  return store_unknown(found.name, data, remember, stop);
 }
 
 // Appends the file's bytes to the bundle in the making.
@@ -233,13 +232,15 @@ Result<void> Storer::store_bundle(std::vector<Member>& members, std::stop_token 
   }
   table.u32(static_cast<std::uint32_t>(inside.size()));
   append(bundle_, table.bytes());
-  const model::ChunkId id = repo::chunk_id(repository_.chunk_id_key(), model::ChunkType::bundle, bundle_);
-  const auto known = context_.known.find(model::short_id(id));
+  const repo::ChunkName name =
+      repo::name_chunk(repository_.chunk_id_key(), model::ChunkType::bundle, bundle_);
+  const model::ShortId id = model::short_id(name.id);
+  const auto known = context_.known.find(id);
   Stored stored;
   if (known) {
     stored.address = known->chunk;
   } else {
-    stored = TRY(store_new(model::ChunkType::bundle, id, bundle_, stop));
+    stored = TRY(store_new(model::ChunkType::bundle, name, bundle_, stop));
   }
   std::vector<Bytes> files;
   for (const Inside& mine : inside) {
@@ -248,8 +249,7 @@ Result<void> Storer::store_bundle(std::vector<Member>& members, std::stop_token 
     if (!context_.dry_run) context_.known.remember(mine.id, {stored.address, mine.offset, mine.length});
   }
   if (known || context_.dry_run) return {};
-  context_.known.remember(model::short_id(id),
-                          {stored.address, 0, static_cast<std::uint32_t>(bundle_.size())});
+  context_.known.remember(id, {stored.address, 0, static_cast<std::uint32_t>(bundle_.size())});
   if (stored.compressed) remember_pieces(stored.address, files);
   return {};
 }

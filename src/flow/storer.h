@@ -4,11 +4,11 @@
 
 #include <atomic>
 
-#include "compress/compress.h"
 #include "flow/backup.h"
 #include "flow/deduplicator.h"
 #include "flow/job.h"
 #include "flow/piece_store.h"
+#include "repo/chunk_maker.h"
 
 namespace holdfast::flow {
 
@@ -68,16 +68,16 @@ class Storer {
   friend class ContentRange;
 
   struct Data {
-    model::ChunkId id{};
+    repo::ChunkName name;
     std::optional<model::Extent> known;  // a chunk that the repository has, or a hole if it is all zeros
   };
   Data look_up(Bytes data);
   // A chunk that was looked up and is not known.
-  Result<model::Extent> store_unknown(const model::ChunkId& id, Bytes data, Remember remember,
+  Result<model::Extent> store_unknown(const repo::ChunkName& name, Bytes data, Remember remember,
                                       std::stop_token stop);
   // Stored unless it is known.
   Result<model::Extent> store_data(Bytes data, Remember remember, std::stop_token stop);
-  Result<Stored> store_new(model::ChunkType type, const model::ChunkId& id, Bytes plain,
+  Result<Stored> store_new(model::ChunkType type, const repo::ChunkName& name, Bytes plain,
                            std::stop_token stop);
   void remember_pieces(const model::Address& chunk, const std::vector<Bytes>& files);
   int level(model::ChunkType type) const;
@@ -89,12 +89,11 @@ class Storer {
   const repo::Repository& repository_;
   const chunk::Limits& limits_;
   repo::ChunkWriter chunks_;
-  compress::Compressor compressor_;
+  repo::ChunkMaker maker_;
   PieceCutter cutter_;
   model::PackId pack_;  // in which the last chunk was put
   Buffer window_;       // of the file being cut
   Buffer bundle_;       // contents of members, end to end
-  Buffer compressed_;
 };
 
 bool all_zero(Bytes data);

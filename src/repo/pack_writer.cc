@@ -1,5 +1,6 @@
 #include "repo/pack_writer.h"
 
+#include "parity/checksum.h"
 #include "repo/names.h"
 
 namespace holdfast::repo {
@@ -12,6 +13,11 @@ constexpr std::size_t kWriteBytes = kMiB;
 constexpr std::uint32_t kFullStripes = 9;
 
 }  // namespace
+
+Error hardware_fault(std::string what) {
+  return Error(Errc::failed, std::move(what) + ": this machine's memory or processor makes mistakes")
+      .hint("nothing was committed by this; test the memory, and back up with another machine until then");
+}
 
 PackWriter::PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id)
     : storage_(storage), session_(context.session), index_(context.index) {
@@ -33,6 +39,7 @@ Result<std::uint32_t> PackWriter::add(const NewChunk& chunk) {
                         static_cast<std::uint32_t>(chunk.stored.size()), chunk.plain_bytes, chunk.codec,
                         chunk.type});
   stream_bytes_ += chunk.stored.size();
+  expected_.push_back(chunk.sum);
   append(pending_, chunk.stored);
   if (spool_ == nullptr && stream_bytes_ >= kShortPackBytes) TRY(start(frame_log2(stream_bytes_)));
   if (spool_ != nullptr) TRY(emit_full_frames());
@@ -52,7 +59,7 @@ Result<void> PackWriter::start(std::uint8_t frame_log2) {
 Result<void> PackWriter::emit_full_frames() {
   const std::size_t payload = identity_.payload_bytes();
   while (pending_.size() - pending_at_ >= payload) {
-    TRY(emit(*cipher_, Bytes(pending_).subspan(pending_at_, payload)));
+    TRY(emit_chunks(MutableBytes(pending_).subspan(pending_at_, payload)));
     pending_at_ += payload;
   }
   if (pending_at_ >= kMiB) {
@@ -62,8 +69,9 @@ Result<void> PackWriter::emit_full_frames() {
   return {};
 }
 
-Result<void> PackWriter::emit(FrameCipher& cipher, Bytes plain) {
-  cipher.seal(frames_, plain, frame_);
+Result<void> PackWriter::emit(FrameCipher& cipher, MutableBytes plain) {
+  if (disturb_stream) disturb_stream(plain);
+  TRY(seal_surely(cipher, plain));
   append(table_, crypto::hash(frame_));
   // Beyond what so many stripes hold, which only a huge last chunk brings about, parity is computed at the
   // end.
@@ -72,14 +80,44 @@ Result<void> PackWriter::emit(FrameCipher& cipher, Bytes plain) {
   return write(frame_);
 }
 
+// What is wrong in the frame is wrong before its hash and its parity are computed, or they tell.
+Result<void> PackWriter::seal_surely(FrameCipher& cipher, Bytes plain) {
+  opened_.resize(plain.size());
+  for (int tries = 0; tries < 2; ++tries) {
+    cipher.seal(frames_, plain, frame_);
+    if (disturb_frame) disturb_frame(frame_);
+    if (cipher.open(frames_, frame_, opened_) && std::equal(plain.begin(), plain.end(), opened_.begin()))
+      return {};
+  }
+  return hardware_fault("a frame, sealed twice, does not open to what it was");
+}
+
+// A frame of the chunk stream; chunks that end in it are compared with what they were.
+Result<void> PackWriter::emit_chunks(MutableBytes plain) {
+  TRY(emit(*cipher_, plain));
+  for (Bytes rest = opened_; !rest.empty() && !expected_.empty();) {
+    if (left_ == 0) left_ = directory_[directory_.size() - expected_.size()].stored_bytes;
+    const Bytes part = rest.first(std::min<std::size_t>(left_, rest.size()));
+    sum_ = parity::checksum(part, sum_);
+    left_ -= static_cast<std::uint32_t>(part.size());
+    rest = rest.subspan(part.size());
+    if (left_ > 0) break;
+    if (std::exchange(sum_, 0) != expected_.front()) {
+      return hardware_fault("a chunk changed while it was stored");
+    }
+    expected_.pop_front();
+  }
+  return {};
+}
+
 // Frames for all of `plain`, the last one padded with zeros.
-Result<void> PackWriter::emit_rest(FrameCipher& cipher, Bytes plain) {
+Result<void> PackWriter::emit_rest(FrameCipher& cipher, Bytes plain, bool chunks) {
   const std::size_t payload = identity_.payload_bytes();
   Buffer padded(payload);
   for (std::size_t at = 0; at < plain.size(); at += payload) {
     const Bytes piece = plain.subspan(at, std::min(payload, plain.size() - at));
     std::fill(std::copy(piece.begin(), piece.end(), padded.begin()), padded.end(), std::uint8_t{0});
-    TRY(emit(cipher, padded));
+    TRY(chunks ? emit_chunks(padded) : emit(cipher, padded));
   }
   return {};
 }
@@ -121,17 +159,18 @@ Result<void> PackWriter::emit_parity() {
 Result<model::ManifestPack> PackWriter::finish(std::stop_token stop) {
   HF_ASSERT(!empty());
   if (spool_ == nullptr) TRY(start(frame_log2(stream_bytes_)));
-  TRY(emit_rest(*cipher_, Bytes(pending_).subspan(pending_at_)));
+  TRY(emit_rest(*cipher_, Bytes(pending_).subspan(pending_at_), true));
   Trailer trailer;
   trailer.data_frames = frames_;
   FrameCipher directory_cipher(directory_keys(index_, identity_.salt), identity_hash(header_));
-  TRY(emit_rest(directory_cipher, encode_directory(directory_)));
+  TRY(emit_rest(directory_cipher, encode_directory(directory_), false));
   trailer.directory_frames = frames_ - trailer.data_frames;
   const parity::Layout layout = parity::layout(frames_);
   trailer.stripes = static_cast<std::uint16_t>(layout.stripes);
   trailer.parity_per_stripe = static_cast<std::uint16_t>(layout.per_stripe);
   trailer.stream_bytes = stream_bytes_;
   trailer.slots = static_cast<std::uint32_t>(directory_.size());
+  HF_ASSERT(expected_.empty());
   TRY(emit_parity());
   trailer.root = pack_root(header_, trailer, table_);
   TRY(write(table_));

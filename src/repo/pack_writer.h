@@ -1,7 +1,12 @@
 // PackWriter: makes one pack. Chunks go in as they are to be stored; frames are sealed, hashed and
 // added to the parity as soon as they are full, and stream to a spool, so that a pack of any size
-// needs about 4 MiB of memory. One thread at a time.
+// needs about 4 MiB of memory. Every frame is opened again, and every chunk in it compared with what it was
+// when it was made, so that a bit that memory or the cipher got wrong can't become a
+// backup (decision 8). One thread at a time.
 #pragma once
+
+#include <deque>
+#include <functional>
 
 #include "parity/parity.h"
 #include "repo/pack_format.h"
@@ -16,12 +21,16 @@ struct PackContext {
   Random& random;
 };
 
+// What is computed twice from the same bytes is not the same.
+Error hardware_fault(std::string what);
+
 struct NewChunk {
   model::ChunkId id;
   model::ChunkType type;
   Codec codec;
   std::uint32_t plain_bytes;
   Bytes stored;
+  std::uint64_t sum;  // parity::checksum of what is stored, from when it was made
 };
 
 class PackWriter {
@@ -41,14 +50,19 @@ class PackWriter {
   // The slot that the chunk gets.
   Result<std::uint32_t> add(const NewChunk& chunk);
 
+  // For tests, memory that gets a bit wrong: the chunk stream before it is sealed, a frame after that.
+  std::function<void(MutableBytes)> disturb_stream, disturb_frame;
+
   // Seals what is open and puts the pack; not durable until the store's barrier. Call once, if not empty().
   Result<model::ManifestPack> finish(std::stop_token stop);
 
  private:
   Result<void> start(std::uint8_t frame_log2);
   Result<void> emit_full_frames();
-  Result<void> emit(FrameCipher& cipher, Bytes plain);
-  Result<void> emit_rest(FrameCipher& cipher, Bytes plain);
+  Result<void> emit(FrameCipher& cipher, MutableBytes plain);
+  Result<void> seal_surely(FrameCipher& cipher, Bytes plain);
+  Result<void> emit_chunks(MutableBytes plain);
+  Result<void> emit_rest(FrameCipher& cipher, Bytes plain, bool chunks);
   Result<void> emit_parity();
   Result<void> recompute_parity(const parity::Layout& layout);
   Result<void> write(Bytes bytes);
@@ -70,6 +84,10 @@ class PackWriter {
   std::uint32_t frames_ = 0;
   std::uint64_t stream_bytes_ = 0;
   std::vector<DirectoryEntry> directory_;
+  Buffer opened_;                       // of the last frame
+  std::deque<std::uint64_t> expected_;  // checksums of the chunks that frames have not given back as a whole
+  std::uint32_t left_ = 0;              // of the first of them: bytes that are still to come
+  std::uint64_t sum_ = 0;               // and the checksum of those that came
 };
 
 }  // namespace holdfast::repo

@@ -96,18 +96,17 @@ std::vector<std::uint32_t> TreeWriter::relate_to(const LeafOrigin& base) {
 }
 
 Result<TreeWriter::Stored> TreeWriter::store(model::ChunkType type, Bytes plain, std::stop_token stop) {
-  const model::ChunkId id = chunk_id(repository_.chunk_id_key(), type, plain);
+  const ChunkName name = name_chunk(repository_.chunk_id_key(), type, plain);
+  const model::ChunkId& id = name.id;
   if (const auto known = find ? find(model::short_id(id)) : std::nullopt) {
     insert(references_, *known);
     return Stored{*known, model::short_id(id)};
   }
-  const bool pays = compressor_.compress(plain, kTreeLevel, compressed_);
-  const Bytes bytes = pays ? Bytes(compressed_) : plain;
-  const model::Address address = TRY(chunks_.put(
-      {id, type, pays ? Codec::zstd : Codec::raw, static_cast<std::uint32_t>(plain.size()), bytes}, stop));
+  const NewChunk chunk = TRY(maker_.make(type, name, plain, kTreeLevel));
+  const model::Address address = TRY(chunks_.put(chunk, stop));
   ++stored_chunks_;
   stored_plain_bytes_ += plain.size();
-  stored_bytes_ += bytes.size();
+  stored_bytes_ += chunk.stored.size();
   insert(references_, address);
   if (stored) stored(model::short_id(id), address);
   return Stored{address, model::short_id(id)};

@@ -3,7 +3,7 @@
 // docs/format/tree.md. One thread.
 #pragma once
 
-#include "compress/compress.h"
+#include "repo/chunk_maker.h"
 #include "repo/local_tree.h"
 #include "repo/transaction.h"
 
@@ -59,8 +59,7 @@ class TreeWriter {
   ChunkWriter& chunks_;
   model::References& references_;
   LocalTreeWriter& local_;
-  compress::Compressor compressor_;
-  Buffer compressed_;
+  ChunkMaker maker_;
   std::map<model::ShortId, model::Address> known_;
   std::vector<std::pair<model::ShortId, model::Address>> nodes_;
 

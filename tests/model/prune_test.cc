@@ -1,6 +1,7 @@
 // Prune, step by step: what it plans, what it leaves, what it refuses.
 #include "flow/prune.h"
 #include "flow/maintain.h"
+#include "parity/checksum.h"
 #include "repo/transaction.h"
 #include "tests/model/gc_world.h"
 #include "tests/support/scratch_dir.h"
@@ -139,7 +140,8 @@ TEST_F(PruneTest, AbortsWhatBeganLongAgoAndRemovesIt) {
               model::ChunkType::data,
               repo::Codec::raw,
               static_cast<std::uint32_t>(data.size()),
-              as_bytes(data)},
+              as_bytes(data),
+              parity::checksum(as_bytes(data))},
              {})
         .value();
     chunks.finish({}).value();
@@ -168,7 +170,8 @@ TEST_F(PruneTest, RemovesPacksOfNobody) {
             model::ChunkType::data,
             repo::Codec::raw,
             static_cast<std::uint32_t>(data.size()),
-            as_bytes(data)},
+            as_bytes(data),
+            parity::checksum(as_bytes(data))},
            {})
       .value();
   chunks.finish({}).value();

@@ -1,6 +1,7 @@
 // Relocation of packs: what is kept reads as before, what is dropped refuses, damage is repaired or told, and
 // the object is a function of the pack and of what is kept.
 #include "repo/relocate.h"
+#include "parity/checksum.h"
 #include "parity/parity.h"
 #include "repo/names.h"
 #include "repo/pack_reader.h"
@@ -30,7 +31,10 @@ class RelocateTest : public ::testing::Test {
       const Bytes bytes = as_bytes(plains.back());
       const auto size = static_cast<std::uint32_t>(bytes.size());
       const model::ChunkId id = repo::chunk_id(ids, model::ChunkType::data, bytes);
-      ASSERT_EQ(writer.add({id, model::ChunkType::data, repo::Codec::raw, size, bytes}).value(), i);
+      ASSERT_EQ(
+          writer.add({id, model::ChunkType::data, repo::Codec::raw, size, bytes, parity::checksum(bytes)})
+              .value(),
+          i);
     }
     manifest = writer.finish({}).value();
   }

@@ -6,6 +6,7 @@
 
 #include "flow/maintain.h"
 #include "flow/prune.h"
+#include "parity/checksum.h"
 #include "repo/pack_reader.h"
 #include "repo/transaction.h"
 #include "storage/memory.h"
@@ -228,7 +229,9 @@ TEST_F(Check, LeftoversAreCountedNotBlamed) {
   repo::ChunkWriter chunks(*transaction.value(), false);
   const std::string bytes = noise(100'000, 5);
   const auto id = repo::chunk_id(repository.value()->chunk_id_key(), model::ChunkType::data, as_bytes(bytes));
-  ASSERT_TRUE(chunks.put({id, model::ChunkType::data, repo::Codec::raw, 100'000, as_bytes(bytes)}, {}).ok());
+  const std::uint64_t sum = parity::checksum(as_bytes(bytes));
+  ASSERT_TRUE(
+      chunks.put({id, model::ChunkType::data, repo::Codec::raw, 100'000, as_bytes(bytes), sum}, {}).ok());
   ASSERT_TRUE(chunks.finish({}).ok());
   const CheckReport report = run(CheckLevel::full);
   EXPECT_EQ(text(report), "");

@@ -5,6 +5,8 @@
 
 #include <random>
 
+#include "parity/checksum.h"
+
 namespace holdfast::parity {
 namespace {
 
@@ -205,6 +207,14 @@ TEST(Repair, a_burst_as_long_as_all_stripes_together) {
   }
   losses = {0, 3, 6, 9, 12};
   EXPECT_FALSE(repaired(good, losses));
+}
+
+// The check value that catalogues of CRCs give for CRC-64/XZ, which is this one.
+TEST(Checksum, IsTheKnownCrcAndGoesOn) {
+  const std::string_view text = "123456789";
+  EXPECT_EQ(checksum(as_bytes(text)), 0x995dc9bbdf1939faULL);
+  EXPECT_EQ(checksum(as_bytes(text.substr(4)), checksum(as_bytes(text.substr(0, 4)))), 0x995dc9bbdf1939faULL);
+  EXPECT_EQ(checksum({}), 0u);
 }
 
 }  // namespace

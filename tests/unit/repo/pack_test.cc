@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "base/codec.h"
+#include "parity/checksum.h"
 #include "parity/parity.h"
+#include "repo/chunk_maker.h"
 #include "repo/names.h"
 #include "repo/pack_reader.h"
 #include "repo/pack_writer.h"
@@ -42,8 +44,8 @@ class Pack : public ::testing::Test {
       plains_.push_back(noise(size));
       const Buffer& plain = plains_.back();
       const auto id = chunk_id(ids_, model::ChunkType::data, plain);
-      const auto slot =
-          writer.add({id, model::ChunkType::data, Codec::raw, static_cast<std::uint32_t>(size), plain});
+      const auto slot = writer.add({id, model::ChunkType::data, Codec::raw, static_cast<std::uint32_t>(size),
+                                    plain, parity::checksum(plain)});
       ASSERT_TRUE(slot.ok());
       EXPECT_EQ(slot.value(), plains_.size() - 1);
     }
@@ -194,7 +196,8 @@ TEST_F(Pack, AChunkThatReadersWouldRefuseIsRefused) {
   PackWriter writer(*storage_, {kId, session_, index_, random_}, kPack);
   const Buffer stored = noise(100);
   const auto add = [&](std::uint32_t plain_bytes) {
-    return writer.add({{}, model::ChunkType::leaf, Codec::zstd, plain_bytes, stored});
+    return writer.add(
+        {{}, model::ChunkType::leaf, Codec::zstd, plain_bytes, stored, parity::checksum(stored)});
   };
   EXPECT_TRUE(add(kChunkPlainBytesMax).ok());
   const auto refused = add(kChunkPlainBytesMax + 1);
@@ -221,6 +224,60 @@ TEST_F(Pack, AnyFlippedByteIsFoundAndMadeGood) {
     replace(Buffer(good.begin(), good.end() - static_cast<std::ptrdiff_t>(n)));
     ASSERT_EQ(all_read(), good.size() - n >= frames_end) << n;
   }
+}
+
+// A bit that memory gets wrong once is made good, or the writer refuses; it never becomes a pack.
+TEST_F(Pack, WhatDoesNotReadBackIsNotStored) {
+  const auto put = [&](auto disturb) -> Result<model::ManifestPack> {
+    PackWriter writer(*storage_, {kId, session_, index_, random_}, kPack);
+    disturb(writer);
+    for (int i = 0; i < 4; ++i) {
+      const Buffer plain = noise(700'000);
+      const ChunkName name = name_chunk(ids_, model::ChunkType::data, plain);
+      const NewChunk chunk = TRY(ChunkMaker().make(model::ChunkType::data, name, plain, std::nullopt));
+      TRY(writer.add(chunk));
+    }
+    return writer.finish({});
+  };
+  for (const int wrong : {0, 1, 13, 42}) {  // frames: the first, a middle one, the last of data
+    int calls = 0;
+    const auto flip_once = [&](MutableBytes bytes) {
+      if (calls++ == wrong) bytes[bytes.size() / 3] ^= 4;
+    };
+    const auto frame = put([&](PackWriter& w) { w.disturb_frame = flip_once; });
+    ASSERT_TRUE(frame.ok()) << frame.error().text();
+    EXPECT_GT(calls, wrong);
+    EXPECT_TRUE(open().ok());
+    content_->objects.clear();
+    calls = 0;
+    const auto stream = put([&](PackWriter& w) { w.disturb_stream = flip_once; });
+    ASSERT_FALSE(stream.ok()) << wrong;
+    EXPECT_NE(stream.error().text().find("memory or processor"), std::string::npos);
+    EXPECT_TRUE(content_->objects.empty());
+  }
+  const auto always = put([](PackWriter& w) { w.disturb_frame = [](MutableBytes b) { b[99] ^= 1; }; });
+  ASSERT_FALSE(always.ok());
+  EXPECT_TRUE(content_->objects.empty());
+}
+
+TEST_F(Pack, ACompressedChunkIsProvedBeforeItCounts) {
+  Buffer plain(300'000);
+  for (std::size_t i = 0; i < plain.size(); ++i) plain[i] = static_cast<std::uint8_t>(i % 251 * (i / 4096));
+  const ChunkName name = name_chunk(ids_, model::ChunkType::data, plain);
+  ChunkMaker maker;
+  EXPECT_EQ(maker.make(model::ChunkType::data, name, plain, 3).value().codec, Codec::zstd);
+  EXPECT_EQ(maker.make(model::ChunkType::data, name, plain, std::nullopt).value().codec, Codec::raw);
+  int calls = 0;
+  maker.disturb = [&](MutableBytes bytes) {
+    bytes[bytes.size() / 2] ^= static_cast<std::uint8_t>(++calls == 1);
+  };
+  EXPECT_EQ(maker.make(model::ChunkType::data, name, plain, 3).value().codec, Codec::zstd);
+  EXPECT_EQ(calls, 2) << "made anew once";
+  maker.disturb = [&](MutableBytes bytes) { bytes[bytes.size() / 2] ^= 1; };
+  EXPECT_FALSE(maker.make(model::ChunkType::data, name, plain, 3).ok());
+  maker.disturb = nullptr;
+  plain[1000] ^= 1;  // after the id was computed
+  EXPECT_FALSE(maker.make(model::ChunkType::data, name, plain, 3).ok());
 }
 
 TEST_F(Pack, OpensUnderItsOwnNameAndKeysOnly) {

@@ -1,4 +1,5 @@
 // Transactions: from open to fate, what a fate says, pages shared between commits, names that were taken.
+#include "parity/checksum.h"
 #include "repo/pack_reader.h"
 #include "tests/unit/repo/world.h"
 
@@ -32,7 +33,8 @@ TEST(Transaction, WhatIsCommittedIsReadBack) {
   ChunkWriter writer(*transaction, false);
   const Buffer plain(5000, 'x');
   const auto chunk = chunk_id(world.repository->chunk_id_key(), model::ChunkType::data, plain);
-  const auto address = writer.put({chunk, model::ChunkType::data, Codec::raw, 5000, plain}, {});
+  const auto address =
+      writer.put({chunk, model::ChunkType::data, Codec::raw, 5000, plain, parity::checksum(plain)}, {});
   ASSERT_TRUE(address.ok());
   ASSERT_TRUE(writer.finish({}).ok());
   const model::References wanted = references(3);
@@ -153,7 +155,9 @@ TEST(Transaction, ARehearsalWritesNothing) {
   const auto transaction = Transaction::rehearse(*world.repository, *world.local, {});
   ASSERT_TRUE(transaction.ok());
   ChunkWriter writer(*transaction.value(), false);
-  EXPECT_TRUE(writer.put({{}, model::ChunkType::data, Codec::raw, 1, Buffer{1}}, {}).ok());
+  EXPECT_TRUE(
+      writer.put({{}, model::ChunkType::data, Codec::raw, 1, Buffer{1}, parity::checksum(Buffer{1})}, {})
+          .ok());
   EXPECT_TRUE(writer.finish({}).ok());
   EXPECT_TRUE(transaction.value()->withdraw("", {}).ok());
   EXPECT_EQ(world.content->objects.size(), before);
