@@ -6,7 +6,7 @@
 Hosts with changing trees back up, forget and bring back; others prune, check, repair, mirror, change keys,
 mount and restore, each with a cache of its own. Of their commands some are killed, some interrupted, some
 stopped for a while. A byte of an object is changed now and then. Of each snapshot that was acknowledged, or
-is listed, there is a manifest made from its source by us; each restore, archive, dump and look into a mount is
+is listed, there is a manifest made from its source by us; each restore, dump and look into a mount is
 compared with it. From time to time, and at the end, all processes end: then everything is checked and
 restored, and packs are destroyed and fetched from the mirror.
 
@@ -300,7 +300,7 @@ def main():
         failed = str(failure)
     soak.report()
     if failed:
-        print(f"FAILED {failed}\nEverything is kept in {top}; log.jsonl there has every command.\nRepeat with: "
+        print(f"FAILED {failed}\nEverything is kept in {top}; log.jsonl there tells all.\nRepeat with: "
               f"{sys.executable} {' '.join(sys.argv)} --seed {options.seed}")
         sys.exit(1)
     print("nothing was lost")
