@@ -339,8 +339,7 @@ TEST_F(Repair, SaysExactlyWhichBytesStayLost) {
   EXPECT_TRUE(report.names.empty());
 }
 
-// Whatever a prune removes while it looks, and whenever: parts of what the older snapshot needs, or all of
-// the younger one.
+// Before whichever read of it a prune removes the younger snapshot.
 TEST_F(Repair, WhatWasForgottenAndPrunedMeanwhileIsNotLost) {
   const auto forget_and_prune = [&] {
     const auto repository = world_.open();
