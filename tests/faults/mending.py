@@ -8,7 +8,8 @@ from worlds import NEW_PASSWORD, PASSWORD, Failure, World
 
 
 def packs(repository, folder):
-    return sorted(f"{place}/{name}" for place, _, names in os.walk(f"{repository}/{folder}") for name in names)
+    found = os.walk(f"{repository}/{folder}")
+    return sorted(f"{place}/{name}" for place, _, names in found for name in names)
 
 
 def change_bytes(path, places):
@@ -21,8 +22,8 @@ def change_bytes(path, places):
 
 
 class Mending(Operation):
-    """A repair: what parity or the mirror can give is whole afterwards; until then each run leaves no less than
-    it found."""
+    """A repair: what parity or the mirror can give is whole afterwards; until then each run leaves no less
+    than it found."""
 
     damaged = None  # the template, made once
 

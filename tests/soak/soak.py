@@ -11,8 +11,8 @@ compared with it. From time to time, and at the end, all processes end: then eve
 restored, and packs are destroyed and fetched from the mirror.
 
 A short run by default; HOLDFAST_TEST_LONG=1: an hour. The seed decides what each one does, not how they meet.
-Where something fails, everything is kept, and it is told how to repeat. --betray removes a snapshot's pack
-behind everybody's back halfway: such a run must fail, which tries the soak itself.
+Where something fails, everything is kept, and it is told how to repeat. --betray removes all packs of
+content behind everybody's back halfway: such a run must fail, which tries the soak itself.
 """
 import argparse
 import collections
@@ -265,10 +265,12 @@ class Judge(Machine):
             self.reader.whole(snapshot)
 
     def betray(self):
+        """False where there was nothing to take yet. From the mirror as well, else a repair might fetch it."""
         packs = [path for path in self.soak.objects() if "/d/" in path]
-        for path in packs[:1]:
-            os.remove(path)
+        for path in packs:
             self.soak.tell("judge", f"betrays {path}")
+            os.remove(path)
+        shutil.rmtree(f"{self.soak.mirror}/d", ignore_errors=True)
         return bool(packs)
 
 
