@@ -265,7 +265,7 @@ class Judge(Machine):
             self.reader.whole(snapshot)
 
     def betray(self):
-        """False where there was nothing to take yet. From the mirror as well, else a repair might fetch it."""
+        """False where there was nothing to take yet. From the mirror too, or a repair might fetch it."""
         packs = [path for path in self.soak.objects() if "/d/" in path]
         for path in packs:
             self.soak.tell("judge", f"betrays {path}")
