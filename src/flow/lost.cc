@@ -73,6 +73,29 @@ Result<void> walk(repo::ChunkReader& chunks, const repo::Snapshot& snapshot, con
   return {};
 }
 
+// Snapshots of which something was found that by now nobody keeps: forgotten, or a checkpoint that a later
+// one replaced. A prune beside us may have taken what they needed, which is no loss.
+Result<std::set<std::string>> let_go_meanwhile(const repo::Repository& repository,
+                                               const std::vector<repo::Snapshot>& found,
+                                               std::stop_token stop) {
+  const repo::History now = TRY(repository.readable_history(stop));
+  std::map<model::RunId, model::TransactionId> last_of_run;
+  for (const repo::Snapshot& commit : now.commits) {
+    model::TransactionId& last = last_of_run[commit.commit.run];
+    last = std::max(last, commit.commit.transaction);
+  }
+  std::set<std::string> out;
+  for (const repo::Snapshot& snapshot : found) {
+    const model::TransactionId& id = snapshot.commit.transaction;
+    const auto last = last_of_run.find(snapshot.commit.run);
+    const bool replaced = snapshot.commit.kind == model::CommitKind::checkpoint &&
+                          last != last_of_run.end() && id < last->second;
+    if (replaced || now.log.retired(id) || now.log.forgotten.contains(id) || now.log.abandoned.contains(id))
+      out.insert(snapshot.id);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::uint64_t LostReport::lost_bytes() const {
@@ -108,13 +131,21 @@ Result<LostReport> find_lost(const repo::Repository& repository, unsigned worker
       report.unreadable.push_back(std::move(finding));
   }
   repo::ChunkReader chunks(repository, found.log);
+  std::vector<repo::Snapshot> damaged;
   for (const repo::Snapshot& snapshot : found.live) {
     const auto references = repository.read_references(snapshot.commit, stop);
     // Without its references only the walk can tell.
     if (references.ok() && !touches(lost, references.value())) continue;
     const std::size_t before = report.files.size() + report.names.size();
     TRY(walk(chunks, snapshot, lost, report, stop));
-    if (report.files.size() + report.names.size() > before) report.damaged_snapshots.push_back(snapshot.id);
+    if (report.files.size() + report.names.size() > before) damaged.push_back(snapshot);
+  }
+  if (damaged.empty()) return report;
+  const std::set<std::string> let_go = TRY(let_go_meanwhile(repository, damaged, stop));
+  std::erase_if(report.files, [&](const LostFile& file) { return let_go.contains(file.snapshot); });
+  std::erase_if(report.names, [&](const LostNames& names) { return let_go.contains(names.snapshot); });
+  for (const repo::Snapshot& snapshot : damaged) {
+    if (!let_go.contains(snapshot.id)) report.damaged_snapshots.push_back(snapshot.id);
   }
   return report;
 }

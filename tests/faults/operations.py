@@ -230,8 +230,9 @@ class Check(Operation):
 
 
 def all_operations(templates):
+    from mending import MENDING  # pylint: disable=import-outside-toplevel  # which builds upon this file
     kinds = [Init, FirstBackup, Backup, BackupFromSource, Forget, Prune, KeyAdd, KeyRemove, KeyPasswd,
-             Restore, Check]
+             Restore, Check, *MENDING]
     if os.environ.get("FAULT_OPERATION"):
         kinds = [kind for kind in kinds if kind.name == os.environ["FAULT_OPERATION"]]
     return [kind(templates) for kind in kinds]

@@ -2,12 +2,16 @@
 // was touched; what can't be replaced is told to the byte.
 #include "flow/repair.h"
 
+#include <cstdlib>
+
 #include "flow/lost.h"
+#include "flow/maintain.h"
 #include "flow/prune.h"
 #include "flow/rebuild_index.h"
 #include "repo/pack_reader.h"
 #include "storage/memory.h"
 #include "tests/support/backup_world.h"
+#include "tests/support/interposed_storage.h"
 
 namespace holdfast::flow {
 
@@ -335,6 +339,36 @@ TEST_F(Repair, SaysExactlyWhichBytesStayLost) {
   for (const LostFile& file : report.files)
     EXPECT_TRUE((wanted[{file.snapshot, file.path}] == file.ranges)) << file.path;
   EXPECT_TRUE(report.names.empty());
+}
+
+// Before whichever read of it a prune removes the younger snapshot.
+TEST_F(Repair, WhatWasForgottenAndPrunedMeanwhileIsNotLost) {
+  const auto forget_and_prune = [&] {
+    const auto repository = world_.open();
+    const repo::History history = std::move(repository.value()->history({})).value();
+    ASSERT_TRUE(forget(*repository.value(), {history.snapshots().back()->commit.transaction}, {}).ok());
+    PruneOptions options;
+    options.max_unused_percent = 0;
+    const auto done = prune(*repository.value(), options, silent_, {});
+    ASSERT_TRUE(done.ok()) << done.error().text();
+    EXPECT_GT(done.value().deleted_transactions, 0u);
+  };
+  const int stride = std::getenv("HOLDFAST_TEST_LONG") != nullptr ? 1 : 4;
+  for (int n = 0, reads = 1; n < reads; n += stride) {
+    content_->objects = good_;
+    int made = -1;  // reads of find_lost; below 0 while the repository is opened
+    const auto between = testing::interpose(storage::open_memory(content_), [&](std::string_view) {
+      if (made >= 0 && made++ == n) forget_and_prune();
+    });
+    repo::Doors doors{*between, world_.clock(), world_.random()};
+    const auto repository = repo::Repository::open(doors, as_bytes("secret"), {});
+    made = 0;
+    const auto report = find_lost(*repository.value(), 1, silent_, {});
+    ASSERT_TRUE(report.ok()) << report.error().text();
+    EXPECT_EQ(report.value().exit_code(), 0) << "before read " << n;
+    EXPECT_TRUE(report.value().damaged_snapshots.empty()) << "before read " << n;
+    reads = std::max(reads, made);
+  }
 }
 
 TEST_F(Repair, NamesThatAreLostAreBounded) {
