@@ -563,32 +563,30 @@ TEST_F(Restore, DirectoriesOfWhichTheSnapshotSaysNothingMoreKeepWhatTheyAre) {
   };
   files_ = FileSet();
   files_.directory("home");
-  for (int i = 0; i < 1500; ++i) files_.file(fmt::format("home/a{:04}", i), "x");
+  for (int i = 0; i < 2500; ++i) files_.file(fmt::format("home/a{:04}", i), "x");
   files_.directory("home/mid");
-  fill(0, 5000, 1);
+  fill(0, 3000, 1);
   backup();
   const std::vector<std::string> first_trees = names(*storage_, "m/");
-  for (int i = 0; i < 1000; ++i) files_.file(fmt::format("home/a{:04}", i), "x", 2);
-  fill(3000, 5000, 2);
+  for (int i = 0; i < 300; ++i) files_.file(fmt::format("home/a{:04}", i), "x", 2);
+  fill(2400, 3000, 2);
   backup();
   for (const std::string& name : first_trees) content_->objects.erase(name);
 
   RestoreSpec all, below, only, include;
   below.subpath = "home";
-  only.only = {"home/mid/f4999"};
-  include.wanted = [](const model::Entry& entry) { return entry.path == "home/mid/f4999"; };
+  only.only = {"home/mid/f2999"};
+  include.wanted = [](const model::Entry& entry) { return entry.path == "home/mid/f2999"; };
   for (const RestoreSpec& spec : {all, below, only, include}) {
     fs::remove_all(target());
-    seen_.problems.clear();
     const std::string mid = spec.subpath.empty() ? "home/mid" : "mid";
     fs::create_directories(at(mid));
     ASSERT_EQ(::chmod(at(mid).c_str(), 0751), 0);
     const timespec times[2] = {{1'234'567'890, 5}, {1'234'567'890, 5}};
     ASSERT_EQ(::utimensat(AT_FDCWD, at(mid).c_str(), times, 0), 0);
-    good(spec);
-    EXPECT_TRUE(there(mid + "/f4999"));
+    EXPECT_GT(run(spec).value().problems, 0u);
+    EXPECT_TRUE(there(mid + "/f2999"));
     EXPECT_FALSE(there(mid + "/f0000"));
-    EXPECT_FALSE(seen_.problems.empty());
     EXPECT_EQ(stat_of(at(mid)).st_mode & 07777, 0751u);
     EXPECT_EQ(stat_of(at(mid)).st_mtim.tv_sec, 1'234'567'890);
   }
