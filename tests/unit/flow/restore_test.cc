@@ -593,9 +593,11 @@ TEST_F(Restore, DirectoriesOfWhichTheSnapshotSaysNothingMoreKeepWhatTheyAre) {
 }
 
 TEST_F(Restore, DeleteTakesWhatIsImmutable) {
-  const auto change_flags = [&](const std::string& path, std::uint32_t flags) {
+  constexpr std::uint32_t kLocks = model::kFlagImmutable | model::kFlagAppendOnly;
+  const auto change_flags = [&](const std::string& path, std::uint32_t lock) {
     const Fd fd(::open(at(path).c_str(), O_RDONLY | O_CLOEXEC));
-    return set_inode_flags(fd.get(), flags) == 0;
+    std::uint32_t flags = 0;
+    return get_inode_flags(fd.get(), flags) == 0 && set_inode_flags(fd.get(), (flags & ~kLocks) | lock) == 0;
   };
   backup();
   good();
