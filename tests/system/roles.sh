@@ -99,7 +99,7 @@ exits 12 as write snapshots
 
 # One that is damaged is listed as such, and can be taken away.
 id=$(admin key list --json | grep -o '{[^}]*"role":"read"[^}]*}' |
-  grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4 | head -n 1)
+  grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4 | sed -n 1p)
 chmod u+w "$HOLDFAST_REPOSITORY/keys/$id" && echo garbage >"$HOLDFAST_REPOSITORY/keys/$id"
 exits 3 admin key list
 says "unreadable"
