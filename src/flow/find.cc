@@ -53,6 +53,7 @@ Result<std::uint64_t> Finder::look_into_leaf(const model::Child& claim, const On
     if (matches(spec_, *entry)) found.matches.push_back(*entry);
   }
   TRY(take_place(claim, found.first_path));
+  told_ = false;
   last_path_ = std::move(last);
   last_other_ = std::move(last_other);
   std::uint64_t bytes = 0;
@@ -75,10 +76,12 @@ Result<std::uint64_t> Finder::look_into(const model::Child& claim, std::uint8_t 
                                         const OnMatch& on_match, std::stop_token stop) {
   if (stop.stop_requested()) return Error(Errc::stopped, "stopped while looking");
   if (without_.contains(claim.address)) {
+    told_ = false;
     forget_leaf();
     return std::uint64_t{0};
   }
   if (const auto known = known_.find(claim.address); known != known_.end()) {
+    told_ = false;
     forget_leaf();
     TRY(take_place(claim, known->second.first_path));
     for (const model::Entry& entry : known->second.matches) on_match(entry);
@@ -89,7 +92,7 @@ Result<std::uint64_t> Finder::look_into(const model::Child& claim, std::uint8_t 
   if (found.ok() || !on_torn || !only_a_part(found.error())) return found;
   ++torn_;
   forget_leaf();
-  on_torn(claim.first_path, found.error());
+  if (!std::exchange(told_, true)) on_torn(claim.first_path, found.error());
   return std::uint64_t{0};
 }
 
@@ -109,6 +112,7 @@ Result<std::uint64_t> Finder::find(const model::Commit& commit, const OnMatch& o
   std::uint64_t count = 0;
   for (const model::Root& root : commit.roots) {
     forget_leaf();
+    told_ = false;
     count += TRY(look_into(repo::claim_of(root), root.level, on_match, stop));
   }
   return count;

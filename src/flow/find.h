@@ -32,7 +32,7 @@ class Finder {
   // content.
   Result<std::uint64_t> find(const model::Commit& commit, const OnMatch& on_match, std::stop_token stop);
 
-  // Told of parts that are lost, with the path that they begin with. Where it is empty they are errors.
+  // Told of what is lost, however many parts in a row, with the path that it begins with. Where it is empty they are errors.
   OnTorn on_torn;
 
  private:
@@ -58,6 +58,7 @@ class Finder {
   std::string last_path_, last_other_;
   std::uint64_t remembered_bytes_ = 0;  // of matches in known_
   std::uint64_t torn_ = 0;              // parts
+  bool told_ = false;                   // that what comes here is lost
 };
 
 }  // namespace holdfast::flow

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string_view>
+#include <utility>
 
 #include "repo/tree_reader.h"
 
@@ -17,14 +18,14 @@ inline bool only_a_part(const Error& error) {
   return error.kind() == Errc::damaged || error.kind() == Errc::wrong_key;
 }
 
-// The next entry that can be read, null at the end. Lost parts between are told with `after`, the last path
-// before them.
+// The next entry that can be read, null at the end. What is lost between, however many parts, is told once, with
+// `after`, the last path before it.
 inline Result<const model::Entry*> next_readable(repo::TreeReader& tree, std::string_view after,
                                                  const OnTorn& on_torn, const std::stop_token& stop) {
-  for (;;) {
+  for (bool told = false;;) {
     auto next = tree.next(stop);
     if (next.ok() || !only_a_part(next.error())) return next;
-    on_torn(after, next.error());
+    if (!std::exchange(told, true)) on_torn(after, next.error());
   }
 }
 
