@@ -93,9 +93,12 @@ Result<std::string> keys_json(const repo::Repository& repository, const std::str
   for (const auto& key : keys) {
     if (!key.name.substr(std::string_view(repo::kKeyPrefix).size()).starts_with(id)) continue;
     JsonObject object;
-    object.add("name", key.name)
-        .add("label", key.slot.label)
-        .add("created", time_text_exact(key.slot.created, 0));
+    object.add("name", key.name);
+    if (!key.trouble.empty()) {
+      objects.push_back(object.add("message", key.trouble).text());
+      continue;
+    }
+    object.add("label", key.slot.label).add("created", time_text_exact(key.slot.created, 0));
     object.add("role", repo::describe(key.slot.rights));
     if (key.slot.kind == repo::SlotKind::recipient) {
       object.add("recipient", hex(key.slot.recipient));

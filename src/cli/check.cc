@@ -4,13 +4,17 @@
 
 #include "cli/backup_input.h"
 #include "cli/commands.h"
-#include "cli/json.h"
+#include "cli/finding_view.h"
 #include "cli/progress.h"
+#include "cli/snapshot_view.h"
 #include "cli/wire.h"
 
 namespace holdfast::cli {
 
 void declare(Syntax& syntax, CheckOptions& options) {
+  syntax.argument("SNAPSHOT", &options.snapshots,
+                  "only packs and trees of these: an id or its beginning, latest, latest~2; default: all");
+  declare_filter(syntax, options.filter);
   syntax.flag("--quick", &options.quick, "only commits, manifests and the log, and that packs are there");
   syntax.flag("--read-data", &options.read_data, "read and verify every byte");
   syntax.option("--read-data-subset", "PART", &options.read_data_subset,
@@ -37,11 +41,20 @@ Result<flow::CheckPart> part_of(const std::string& text) {
   return part;
 }
 
+// Some snapshots only.
+bool chooses(const CheckOptions& options) {
+  const FilterOptions& filter = options.filter;
+  return !options.snapshots.empty() || !filter.hosts.empty() || !filter.paths.empty() || !filter.tags.empty();
+}
+
 Result<flow::CheckSpec> spec_of(const CheckOptions& options) {
   const int given = int{options.quick} + int{options.read_data} + int{!options.read_data_subset.empty()};
   if (given > 1) return Error(Errc::usage, "--quick, --read-data and --read-data-subset exclude each other");
   flow::CheckSpec spec;
   spec.accept_history = options.accept_history;
+  if (chooses(options) && (options.quick || options.without_key)) {
+    return Error(Errc::usage, "SNAPSHOT, --host, --path and --tag go with neither --quick nor --without-key");
+  }
   if (!options.max_duration.empty()) {
     if (options.quick || options.without_key || !options.read_data_subset.empty()) {
       return Error(Errc::usage,
@@ -67,21 +80,19 @@ Result<flow::CheckReport> perform(Context& context, const CheckOptions& options,
     return flow::scrub(*storage, system_random(), spec, progress, context.stop);
   }
   const Session session = TRY(open_session(context, {}));
+  flow::CheckSpec chosen = spec;
+  if (chooses(options)) {
+    const auto list = TRY(flow::SnapshotList::readable(*session.repository, context.stop));
+    const auto picked = TRY(list.pick_all(options.snapshots, filter_of(options.filter)));
+    if (picked.empty()) return Error(Errc::not_found, "there is no such snapshot");
+    for (const repo::Snapshot* snapshot : picked) chosen.only.insert(snapshot->commit.transaction);
+  }
   if (session.repository->secrets().rights() == 0) {  // of the role audit
     return flow::scrub(*session.storage, system_random(), spec, progress, context.stop);
   }
-  flow::CheckSpec with_ledger = spec;
   repo::Ledger ledger = repo::Ledger::open(*session.local, system_random(), system_clock());
-  if (!session.local->directory().empty()) with_ledger.ledger = &ledger;
-  return flow::check(*session.repository, with_ledger, progress, context.stop);
-}
-
-std::string finding_json(const flow::Finding& finding) {
-  JsonObject object;
-  object.add("severity", flow::word(finding.severity))
-      .add("kind", finding.kind)
-      .add("object", finding.object);
-  return object.add("snapshots", finding.snapshots).add("message", finding.text).text();
+  if (!session.local->directory().empty()) chosen.ledger = &ledger;
+  return flow::check(*session.repository, chosen, progress, context.stop);
 }
 
 std::string freshness_json(const flow::Freshness& fresh) {
@@ -108,11 +119,9 @@ std::string freshness_text(const flow::Freshness& fresh) {
   return out + "\n";
 }
 
-std::string summary_json(const flow::CheckReport& report) {
-  std::vector<std::string> findings;
+std::string summary_json(const flow::CheckReport& report, bool some_only) {
   std::vector<std::string> packs;
   for (const flow::Finding& finding : report.findings) {
-    findings.push_back(finding_json(finding));
     if (finding.kind == "pack" && finding.severity == flow::Severity::damaged)
       packs.push_back(finding.object);
   }
@@ -127,14 +136,14 @@ std::string summary_json(const flow::CheckReport& report) {
       .add("bytes_read", report.bytes_read)
       .add("entries", report.entries);
   object.add("packs_not_checked", report.packs_not_read()).add("out_of_time", report.out_of_time);
-  object.add("trees_checked", report.trees_checked);
+  object.add("trees_checked", report.trees_checked).add("chosen_snapshots_only", some_only);
   if (report.freshness) object.raw("verified", freshness_json(*report.freshness));
   object.add("leftovers", report.leftovers).add("leftover_bytes", report.leftover_bytes);
   object.add("suggest_repair_index", false).add("suggest_prune", report.leftovers > 0);
-  return object.raw("findings", json_array(findings)).text();
+  return object.raw("findings", findings_json(report.findings)).text();
 }
 
-std::string summary_text(const flow::CheckReport& report) {
+std::string summary_text(const flow::CheckReport& report, bool some_only) {
   std::string out = fmt::format("{}, {}, {} of trees looked at\n", counted(report.snapshots, "snapshot"),
                                 counted(report.packs, "pack"),
                                 report.entries == 1 ? "1 entry" : fmt::format("{} entries", report.entries));
@@ -147,6 +156,7 @@ std::string summary_text(const flow::CheckReport& report) {
     out += fmt::format("every pack read in full: {}\n", size_text(report.bytes_read));
   }
   if (report.out_of_time) out += "trees not checked\n";
+  if (some_only) out += "packs and trees that only other snapshots need were not checked\n";
   if (report.freshness) out += freshness_text(*report.freshness);
   if (report.leftovers > 0) {
     out += fmt::format("{} that nothing needs ({}); prune removes them\n", counted(report.leftovers, "pack"),
@@ -172,9 +182,9 @@ Result<int> run(Context& context, const CheckOptions& options) {
   const flow::CheckReport report = TRY(perform(context, options, spec, progress));
   progress.finish();
   if (context.global.json) {
-    context.out.line(summary_json(report));
+    context.out.line(summary_json(report, chooses(options)));
   } else if (!context.global.quiet) {
-    context.out.write(summary_text(report));
+    context.out.write(summary_text(report, chooses(options)));
   }
   return report.exit_code();
 }

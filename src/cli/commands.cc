@@ -93,9 +93,12 @@ std::vector<Command> about_repositories() {
       make_command<PruneOptions>(
           {"prune", "compact", "gc"}, "Remove what no snapshot needs any more",
           "Backups may run meanwhile, and an interrupted prune is taken up by the next one.", &declare, &run),
-      make_command<CheckOptions>({"check", "verify"}, "Prove that the repository holds what it promises",
-                                 "Exit code 13 means damage, 16 that something could not be reached.",
-                                 &declare, &run),
+      make_command<CheckOptions>(
+          {"check", "verify"}, "Prove that the repository holds what it promises",
+          "Exit code 13 means damage, 16 that something could not be reached. In JSON a "
+          "finding has severity (warning, unreachable or damaged), kind, object, snapshots "
+          "and message, here and in what repair and mirror write.",
+          &declare, &run),
       make_command<RepairOptions>(
           {"repair"}, "Mend what is damaged, and say exactly what stays lost",
           "Only adds objects: what they replace is removed by the next prune. Reading mends by itself what "
@@ -168,6 +171,12 @@ void tell_error(bool json, const std::string& message) {
   } else {
     fmt::print(stderr, "holdfast: {}\n", printable(message));
   }
+}
+
+void tell_torn(const Context& context, std::string_view after, const Error& error) {
+  tell_error(context.global.json,
+             fmt::format("what comes after /{} in the snapshot, up to what can be read again, is lost: {}",
+                         after, error.text()));
 }
 
 int warn_unreadable(const Context& context, const repo::History& history) {

@@ -48,6 +48,9 @@ std::string key_details();
 // One line on standard error, or an object of JSON.
 void tell_error(bool json, const std::string& message);
 
+// Tells on standard error that what a snapshot has behind the path `after` is lost.
+void tell_torn(const Context& context, std::string_view after, const Error& error);
+
 // Tells on standard error which commits can't be read, and whether the log can't; 3 where there is any such,
 // else 0: a list that may lack a snapshot must not look whole, nor "latest" be another one in silence.
 int warn_unreadable(const Context& context, const repo::History& history);

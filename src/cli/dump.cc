@@ -78,8 +78,11 @@ Result<int> run(Context& context, const DumpOptions& options) {
   repo::ChunkReader chunks(*session.repository, list.history().log);
   bool directory = path.empty();
   if (!path.empty()) {
-    const model::Entry entry = TRY(flow::entry_at(chunks, commit, path, context.stop));
-    directory = entry.attributes.type == model::FileType::directory;
+    const auto entry = flow::entry_at(chunks, commit, path, context.stop);
+    // Where what it is is lost, there may be something below it.
+    directory = entry.ok() ? entry.value().attributes.type == model::FileType::directory
+                           : flow::only_a_part(entry.error());
+    if (!entry.ok() && !directory) return entry.error().copy();
   }
   Fd to = TRY(open_target(options));
   if (directory && options.target.empty() && ::isatty(STDOUT_FILENO) == 1) {
@@ -94,10 +97,14 @@ Result<int> run(Context& context, const DumpOptions& options) {
     fmt::print(stderr, "holdfast: {}: {} can't hold {}\n", printable(lost), archive->format(),
                printable(what));
   };
+  const auto tell_lost_part = [&](std::string_view after, const Error& error) {
+    tell_torn(context, after, error);
+  };
   const flow::DumpReport report =
-      TRY(flow::dump_archive(chunks, commit, path, *archive, tell_loss, context.stop));
+      TRY(flow::dump_archive(chunks, commit, path, *archive, tell_loss, tell_lost_part, context.stop));
   const int unreadable = warn_unreadable(context, list.history());
-  if (report.left_out == 0 && report.reduced == 0) return unreadable;
+  if (report.left_out == 0 && report.reduced == 0)
+    return report.torn > 0 ? exit_code(Errc::partial) : unreadable;
   fmt::print(stderr, "holdfast: {} left out, {} reduced: a {} archive can't hold them\n",
              counted(report.left_out, "object"), report.reduced, archive->format());
   return exit_code(Errc::partial);

@@ -39,6 +39,55 @@ Result<flow::FindSpec> spec_of(const FindOptions& options) {
   return spec;
 }
 
+// Matches as they come: nothing of them is kept.
+class Matches {
+ public:
+  Matches(Context& context, EntryStyle style) : context_(context), style_(style) {
+    if (context_.global.json) context_.out.write("[");
+  }
+
+  void begin(const repo::Snapshot& snapshot) {
+    snapshot_ = &snapshot;
+    found_ = 0;
+  }
+  void add(const model::Entry& entry) {
+    if (++found_ == 1) head();
+    line_.clear();
+    if (context_.global.json) {
+      if (found_ > 1) line_ += ',';
+      line_ += entry_json(entry).text();
+    } else {
+      append_entry(line_, entry, style_);
+      line_ += '\n';
+    }
+    context_.out.write(line_);
+  }
+  void end() {
+    if (found_ == 0) return;
+    if (context_.global.json) {
+      context_.out.write(fmt::format("],\"hits\":{},\"snapshot\":{}}}", found_, json_string(snapshot_->id)));
+    } else {
+      context_.out.write("\n");
+    }
+  }
+  void finish() {
+    if (context_.global.json) context_.out.line("]");
+  }
+
+ private:
+  void head() {
+    if (!context_.global.json) return context_.out.line("in " + snapshot_line(*snapshot_) + ":");
+    context_.out.write(std::exchange(any_, true) ? ",{\"matches\":[" : "{\"matches\":[");
+  }
+
+  Context& context_;
+  const EntryStyle style_;
+  const repo::Snapshot* snapshot_ = nullptr;
+  std::uint64_t found_ = 0;  // in this snapshot
+  bool any_ = false;         // in any
+  std::string line_;
+};
+
 }  // namespace
 
 Result<int> run(Context& context, const FindOptions& options) {
@@ -49,31 +98,23 @@ Result<int> run(Context& context, const FindOptions& options) {
   if (options.reverse) std::reverse(picked.begin(), picked.end());
   repo::ChunkReader chunks(*session.repository, list.history().log);
   flow::Finder finder(chunks, spec);
-  std::vector<std::string> objects;
+  Matches matches(context, {options.long_format, options.human_readable});
+  bool torn = false;
   for (const repo::Snapshot* snapshot : picked) {
-    std::vector<std::string> matches;
-    std::string lines;
-    const auto on_match = [&](const model::Entry& entry) {
-      if (context.global.json) {
-        matches.push_back(entry_json(entry).text());
-        return;
-      }
-      append_entry(lines, entry, {options.long_format, options.human_readable});
-      lines += '\n';
+    finder.on_torn = [&](std::string_view where, const Error& error) {
+      torn = true;
+      tell_error(context.global.json,
+                 fmt::format("what snapshot {} has from /{} on, up to what can be read again, is lost: {}",
+                             flow::short_id(*snapshot), where, error.text()));
     };
-    const std::uint64_t found = TRY(finder.find(snapshot->commit, on_match, context.stop));
-    if (found == 0) continue;
-    if (context.global.json) {
-      JsonObject object;
-      object.raw("matches", json_array(matches)).add("hits", found).add("snapshot", snapshot->id);
-      objects.push_back(object.text());
-    } else {
-      context.out.line("in " + snapshot_line(*snapshot) + ":");
-      context.out.line(lines);
-    }
+    matches.begin(*snapshot);
+    TRY(finder.find(
+        snapshot->commit, [&](const model::Entry& entry) { matches.add(entry); }, context.stop));
+    matches.end();
   }
-  if (context.global.json) context.out.line(json_array(objects));
-  return warn_unreadable(context, list.history());
+  matches.finish();
+  const int unreadable = warn_unreadable(context, list.history());
+  return torn ? exit_code(Errc::partial) : unreadable;
 }
 
 }  // namespace holdfast::cli

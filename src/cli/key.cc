@@ -8,7 +8,8 @@
 namespace holdfast::cli {
 
 std::string key_details() {
-  return "list shows all keys; add makes one for a password, or with --recipient one that a secret key "
+  return "list shows all keys, and ends with 3 where one can't be read; add makes one for a password, or "
+         "with --recipient one that a secret key "
          "opens, "
          "which the repository never sees; remove drops one; passwd changes the password in use; "
          "new-recipient FILE makes a secret key in FILE and the public one in FILE.pub. kit writes all "
@@ -77,11 +78,19 @@ std::string id_of(const Key& key) { return key.name.substr(std::string_view(repo
 Result<int> list(Context& context, const repo::Repository& repository) {
   const std::vector<Key> keys = TRY(repository.keys(context.stop));
   std::vector<std::string> objects;
+  std::uint64_t unreadable = 0;
   Table table({" ID", "Role", "Kind", "Label", "Created"});
   for (const Key& key : keys) {
-    const std::size_t at = key.slot.label.find('@');
     JsonObject object;
-    object.add("current", key.current).add("id", id_of(key)).add("label", key.slot.label);
+    object.add("current", key.current).add("id", id_of(key)).add("readable", key.trouble.empty());
+    if (!key.trouble.empty()) {
+      objects.push_back(object.add("message", key.trouble).text());
+      table.row({" " + id_of(key).substr(0, 8), "", "unreadable", printable(key.trouble), ""});
+      ++unreadable;
+      continue;
+    }
+    const std::size_t at = key.slot.label.find('@');
+    object.add("label", key.slot.label);
     if (at != std::string::npos) {
       object.add("userName", key.slot.label.substr(0, at)).add("hostName", key.slot.label.substr(at + 1));
     }
@@ -93,7 +102,13 @@ Result<int> list(Context& context, const repo::Repository& repository) {
                time_text(key.slot.created)});
   }
   context.global.json ? context.out.line(json_array(objects)) : context.out.write(table.text());
-  return 0;
+  if (unreadable == 0) return 0;
+  fmt::print(
+      stderr,
+      "holdfast: {} can't be read: whoever's it is must get another; `holdfast key remove ID` takes it "
+      "away\n",
+      counted(unreadable, "key slot"));
+  return exit_code(Errc::partial);
 }
 
 Result<std::string> add(Context& context, const repo::Repository& repository, const KeyOptions& options) {

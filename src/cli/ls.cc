@@ -6,7 +6,7 @@
 #include "cli/entry_view.h"
 #include "cli/snapshot_view.h"
 #include "cli/wire.h"
-#include "repo/tree_reader.h"
+#include "flow/torn.h"
 
 namespace holdfast::cli {
 
@@ -40,19 +40,29 @@ struct Selection {
   }
 };
 
-Result<std::uint64_t> list(Context& context, const repo::Repository& repository, const repo::History& history,
-                           const repo::Snapshot& snapshot, const Selection& selection, EntryStyle style) {
+struct Listed {
+  std::uint64_t entries = 0;
+  bool torn = false;  // parts of the snapshot are lost, and told
+};
+
+Result<Listed> list(Context& context, const repo::Repository& repository, const repo::History& history,
+                    const repo::Snapshot& snapshot, const Selection& selection, EntryStyle style) {
   repo::ChunkReader chunks(repository, history.log);
-  std::uint64_t listed = 0;
-  std::string line;
+  Listed listed;
+  std::string line, last;
+  const auto on_torn = [&](std::string_view after, const Error& error) {
+    listed.torn = true;
+    tell_torn(context, after, error);
+  };
   for (const model::Root& root : snapshot.commit.roots) {
     repo::TreeReader tree(chunks, root);
     if (!selection.path.empty()) tree.seek(selection.path);
     for (;;) {
-      const model::Entry* entry = TRY(tree.next(context.stop));
+      const model::Entry* entry = TRY(flow::next_readable(tree, last, on_torn, context.stop));
       if (entry == nullptr || selection.ends_before(entry->path)) break;
+      last = entry->path;
       if (!selection.holds(entry->path)) continue;
-      ++listed;
+      ++listed.entries;
       line.clear();
       if (context.global.json) {
         line = entry_json(*entry).add("message_type", "node").add("struct_type", "node").text();
@@ -87,15 +97,18 @@ Result<int> run(Context& context, const LsOptions& options) {
     selections.push_back({joined_path(picked.sub_path, path), options.recursive});
   }
   if (selections.empty()) selections.push_back({picked.sub_path, true});
+  bool torn = false;
   for (const Selection& selection : selections) {
-    const std::uint64_t listed = TRY(list(context, *session.repository, history, *picked.snapshot, selection,
-                                          {options.long_format, options.human_readable}));
-    if (listed == 0 && !selection.path.empty()) {
+    const Listed listed = TRY(list(context, *session.repository, history, *picked.snapshot, selection,
+                                   {options.long_format, options.human_readable}));
+    torn = torn || listed.torn;
+    if (listed.entries == 0 && !listed.torn && !selection.path.empty()) {
       return Error(Errc::not_found,
                    fmt::format("snapshot {} has no /{}", flow::short_id(*picked.snapshot), selection.path));
     }
   }
-  return warn_unreadable(context, history);
+  const int unreadable = warn_unreadable(context, history);
+  return torn ? exit_code(Errc::partial) : unreadable;
 }
 
 }  // namespace holdfast::cli

@@ -3,7 +3,7 @@
 #include <fmt/core.h>
 
 #include "cli/commands.h"
-#include "cli/json.h"
+#include "cli/finding_view.h"
 #include "cli/progress.h"
 #include "cli/wire.h"
 #include "storage/memory.h"
@@ -21,16 +21,6 @@ void declare(Syntax& syntax, MirrorOptions& options) {
 namespace {
 
 constexpr std::size_t kNamesShown = 10;
-
-std::string findings_json(const std::vector<flow::Finding>& findings) {
-  std::vector<std::string> out;
-  for (const flow::Finding& finding : findings) {
-    JsonObject object;
-    object.add("severity", flow::word(finding.severity)).add("kind", finding.kind);
-    out.push_back(object.add("object", finding.object).add("message", finding.text).text());
-  }
-  return json_array(out);
-}
 
 std::string summary_json(const flow::MirrorReport& report, const flow::MirrorRemovals& removals,
                          const MirrorOptions& options) {

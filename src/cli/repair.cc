@@ -3,7 +3,7 @@
 #include <fmt/core.h>
 
 #include "cli/commands.h"
-#include "cli/json.h"
+#include "cli/finding_view.h"
 #include "cli/progress.h"
 #include "cli/wire.h"
 #include "flow/lost.h"
@@ -40,12 +40,6 @@ std::string step_text(const char* verb, const flow::RepairPlan::Step& step) {
                      step.from_replica ? " from the replica" : "", step.why);
 }
 
-std::string finding_json(const flow::Finding& finding) {
-  JsonObject object;
-  object.add("message_type", "stays").add("severity", flow::word(finding.severity));
-  return object.add("kind", finding.kind).add("object", finding.object).add("message", finding.text).text();
-}
-
 // A small object with one whole copy is readable; it is never overwritten, so it stays as it is.
 std::string finding_text(const flow::Finding& finding) {
   const char* remark =
@@ -55,7 +49,7 @@ std::string finding_text(const flow::Finding& finding) {
 
 void tell_findings(Context& context, const std::vector<flow::Finding>& findings) {
   for (const flow::Finding& finding : findings)
-    context.out.line(context.global.json ? finding_json(finding) : printable(finding_text(finding)));
+    context.out.line(context.global.json ? finding_json(finding, "stays") : printable(finding_text(finding)));
 }
 
 std::string pack_summary(const Context& context, const flow::RepairReport& report, bool dry_run) {

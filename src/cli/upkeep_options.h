@@ -35,6 +35,8 @@ struct PruneOptions {
 };
 
 struct CheckOptions {
+  Words snapshots;
+  FilterOptions filter;
   bool quick = false;
   bool read_data = false;
   std::string read_data_subset;

@@ -37,9 +37,34 @@ Result<void> attribute(const repo::Repository& repository, const std::vector<rep
   return {};
 }
 
-Result<void> compare_with_memory(const repo::Repository& repository, const CheckSpec& spec,
-                                 CheckFindings& findings, Observer& observer, std::stop_token stop) {
-  const repo::History history = TRY(repository.readable_history(stop));
+// The chosen snapshots; leaves of the packs those that they need. Where their references can't be read, which
+// is told by now, nobody knows which these are: then all stay.
+Result<std::vector<repo::Snapshot>> choose_snapshots(const repo::Repository& repository,
+                                                     const CheckSpec& spec, Survey& found,
+                                                     CheckReport& report, std::stop_token stop) {
+  std::vector<repo::Snapshot> chosen;
+  model::References needed;
+  bool known = true;
+  for (const repo::Snapshot& snapshot : found.live) {
+    if (!spec.only.contains(snapshot.commit.transaction)) continue;
+    if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
+    chosen.push_back(snapshot);
+    const auto references = repository.read_references(snapshot.commit, stop);
+    known = known && references.ok();
+    if (!references.ok()) continue;
+    for (const auto& [pack, slots] : references.value()) needed[pack].unite(slots);
+  }
+  report.snapshots = chosen.size();
+  report.checkpoints = 0;
+  if (!known) return chosen;
+  std::erase_if(found.packs, [&](const PackPlan& plan) { return !needed.contains(plan.object.id); });
+  for (PackPlan& plan : found.packs) plan.needed = needed.at(plan.object.id);
+  report.packs = found.packs.size();
+  return chosen;
+}
+
+Result<void> judge_history(const repo::Repository& repository, const CheckSpec& spec,
+                           const repo::History& history, CheckFindings& findings, Observer& observer) {
   for (const std::string& text : history.contradictions) {
     if (spec.accept_history) {
       observer.note("accepted: " + text);
@@ -66,8 +91,12 @@ Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& s
   }
   CheckReport report;
   CheckFindings findings(observer);
-  if (repository.remembers()) TRY(compare_with_memory(repository, spec, findings, observer, stop));
-  Survey found = TRY(survey(repository, findings, report, stop));
+  const auto on_history = [&](const repo::History& history) {
+    return judge_history(repository, spec, history, findings, observer);
+  };
+  Survey found = TRY(survey(repository, findings, report, stop, on_history));
+  std::vector<repo::Snapshot> chosen;
+  if (!spec.only.empty()) chosen = TRY(choose_snapshots(repository, spec, found, report, stop));
   const auto tell_size = [&](const PackPlan& plan) {
     if (plan.wrong_size.empty()) return;
     findings.damaged("pack", repo::pack_name(plan.object.id, plan.object.generation), plan.wrong_size,
@@ -97,7 +126,8 @@ Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& s
     report.trees_checked = left_out.empty() && in_time();
     report.out_of_time = !report.trees_checked;
     if (report.trees_checked)
-      TRY(check_trees(repository, found.log, found.live, known.value(), findings, report, observer, stop));
+      TRY(check_trees(repository, found.log, spec.only.empty() ? found.live : chosen, known.value(), findings,
+                      report, observer, stop));
   }
   if (spec.ledger != nullptr)
     report.freshness = freshness_of(found.packs, *spec.ledger, repository.now().seconds);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,6 +83,9 @@ struct CheckSpec {
   CheckPart part;               // CheckLevel::full and scrub
   unsigned workers = 0;         // 0: one per processor
   bool accept_history = false;  // what contradicts what this machine saw before is taken for what was seen
+  // Where not empty: packs and trees of these snapshots only. What is small is looked at of all, and whether
+  // packs are there.
+  std::set<model::TransactionId> only{};
   // What was verified when: read, and written as the check goes on. May be null.
   repo::Ledger* ledger = nullptr;
   // Not 0: commits, manifests and the log, then packs, the stalest first, until so long after the beginning;

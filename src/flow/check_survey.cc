@@ -13,18 +13,22 @@ using repo::Vital;
 
 namespace {
 
+constexpr const char* kOneCopy = "one of two copies inside is damaged";
+
 class Surveyor {
  public:
   Surveyor(const repo::Repository& repository, CheckFindings& findings, CheckReport& report,
            std::stop_token stop)
       : repository_(repository), findings_(findings), report_(report), stop_(std::move(stop)) {}
 
-  Result<Survey> run();
+  Result<Survey> run(const OnHistory& on_history);
 
  private:
   Result<void> list_transactions();
   Result<void> read_fates();
+  Result<void> read_fate(const TransactionId& id);
   void read_log();
+  Result<void> compare_with_memory(const Result<repo::Memory::Seen>& seen, const OnHistory& on_history);
   void choose_live();
   void check_keys();
   void check_transactions();
@@ -43,20 +47,24 @@ class Surveyor {
   std::stop_token stop_;
   std::map<TransactionId, std::set<std::string>> listed_;  // the objects of each transaction
   std::vector<repo::Snapshot> commits_;                    // not retired
-  std::set<TransactionId> unreadable_;                     // whose fate says nothing
+  std::map<TransactionId, Error> unreadable_;              // whose fate says nothing
+  std::set<TransactionId> one_copy_;                       // of whose fate is damaged
+  std::set<TransactionId> vanished_;                       // whose fate was removed since it was listed
   repo::LogState log_;
-  bool log_whole_ = false;
+  std::string log_trouble_;
   std::vector<repo::Snapshot> live_;
   bool needs_known_ = true;
   std::map<PackId, PackPlan> packs_;
 };
 
-Result<Survey> Surveyor::run() {
+Result<Survey> Surveyor::run(const OnHistory& on_history) {
   TRY(repo::require(repository_.secrets(), {repo::Right::index}));
+  const auto seen = repository_.recall();
   // Fates before the log (decision 2, R1): what the log has retired is then no loss.
   TRY(list_transactions());
   TRY(read_fates());
   read_log();
+  if (on_history && repository_.remembers()) TRY(compare_with_memory(seen, on_history));
   choose_live();
   check_keys();
   check_transactions();
@@ -95,8 +103,7 @@ std::optional<Buffer> Surveyor::vital(Vital kind, const std::string& text_kind, 
     findings_.add(text_kind, name, unwrapped.error());
     return std::nullopt;
   }
-  if (unwrapped.value().one_copy_damaged)
-    findings_.warn(text_kind, name, "one of two copies inside is damaged");
+  if (unwrapped.value().one_copy_damaged) findings_.warn(text_kind, name, kOneCopy);
   return std::move(object).value();
 }
 
@@ -107,20 +114,48 @@ Result<void> Surveyor::read_fates() {
       ++report_.undecided;
       continue;
     }
-    auto fate = repository_.read_fate(id, stop_);
-    if (fate.ok() && fate.value()) {
-      commits_.push_back(std::move(*fate.value()));
-    } else if (!fate.ok() &&
-               fate.error().kind() != Errc::not_found) {  // not found: removed since it was listed
-      unreadable_.insert(id);
+    const auto read = read_fate(id);
+    if (read.ok()) continue;
+    if (read.error().kind() == Errc::not_found) {
+      vanished_.insert(id);
+    } else {
+      unreadable_.emplace(id, read.error().copy());
     }
   }
   return {};
 }
 
+// Both copies inside are looked at.
+Result<void> Surveyor::read_fate(const TransactionId& id) {
+  const std::string name = repo::transaction_name(id, "fate");
+  const Buffer object = TRY(repository_.storage().get(name, {}, stop_));
+  auto fate = TRY(repository_.decode_fate(id, object));
+  if (fate) commits_.push_back(std::move(*fate));
+  const auto unwrapped = repo::unwrap_vital(Vital::fate, object, name);
+  if (unwrapped.ok() && unwrapped.value().one_copy_damaged) one_copy_.insert(id);
+  return {};
+}
+
+// What was read is lent to a history for that.
+Result<void> Surveyor::compare_with_memory(const Result<repo::Memory::Seen>& seen,
+                                           const OnHistory& on_history) {
+  std::erase_if(commits_, [&](const repo::Snapshot& s) { return retired(s.commit.transaction); });
+  repo::History history;
+  for (repo::Snapshot& s : commits_) history.add(std::move(s));
+  history.log = std::move(log_);
+  history.log_trouble = log_trouble_;
+  for (const auto& [id, error] : unreadable_)
+    history.unreadable.push_back(repo::transaction_name(id, "fate") + ": " + error.text());
+  auto compared = repository_.compare(seen, history, stop_);
+  if (compared.ok()) compared = on_history(history);
+  commits_ = std::move(history.commits);
+  log_ = std::move(history.log);
+  return compared;
+}
+
 void Surveyor::read_log() {
   const auto followed = repository_.log().follow(log_, stop_);
-  log_whole_ = followed.ok();
+  if (!followed.ok()) log_trouble_ = followed.error().text();
   findings_.excuse_removals_since(repository_, log_);
   if (!followed.ok()) findings_.add("log", repo::log_name(log_.next), followed.error());
   report_.log_entries = log_.next;
@@ -172,9 +207,10 @@ void Surveyor::check_transactions() {
     if (retired(id) || !objects.contains("fate")) continue;
     ++report_.transactions;
     const std::string name = repo::transaction_name(id, "fate");
-    if (!vital(Vital::fate, "transaction", name) || !unreadable_.contains(id)) continue;
-    const auto again = repository_.read_fate(id, stop_);
-    if (!again.ok()) findings_.add("transaction", name, again.error());
+    const auto unreadable = unreadable_.find(id);
+    if (unreadable != unreadable_.end()) findings_.add("transaction", name, unreadable->second);
+    if (vanished_.contains(id)) findings_.damaged("transaction", name, "it disappeared");
+    if (one_copy_.contains(id)) findings_.warn("transaction", name, kOneCopy);
   }
   for (const repo::Snapshot& snapshot : commits_) {
     if (stop_.stop_requested()) return;
@@ -301,7 +337,7 @@ Result<void> Surveyor::adopt_generations() {
 
 // Which packs are there, with which sizes; all else is left over.
 Result<void> Surveyor::compare_with_store() {
-  if (!log_whole_) TRY(adopt_generations());
+  if (!log_trouble_.empty()) TRY(adopt_generations());
   std::set<PackId> present;
   const auto visit = [&](const storage::ObjectInfo& info) -> Result<void> {
     const auto object = repo::parse_pack_name(info.name);
@@ -334,8 +370,8 @@ Result<void> Surveyor::compare_with_store() {
 }  // namespace
 
 Result<Survey> survey(const repo::Repository& repository, CheckFindings& findings, CheckReport& report,
-                      std::stop_token stop) {
-  return Surveyor(repository, findings, report, std::move(stop)).run();
+                      std::stop_token stop, const OnHistory& on_history) {
+  return Surveyor(repository, findings, report, std::move(stop)).run(on_history);
 }
 
 }  // namespace holdfast::flow

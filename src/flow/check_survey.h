@@ -13,8 +13,12 @@ struct Survey {
   bool needs_known = true;           // false: a reference page can't be read, so more packs may be needed
 };
 
-// Errors: the store can't be listed, stopped, no right to read.
+// Where the machine remembers what it saw: told of fates and log as soon as they are read, and of what in
+// them contradicts that.
+using OnHistory = std::function<Result<void>(const repo::History&)>;
+
+// Errors: the store can't be listed, stopped, no right to read; those of `on_history`, which may be empty.
 Result<Survey> survey(const repo::Repository& repository, CheckFindings& findings, CheckReport& report,
-                      std::stop_token stop);
+                      std::stop_token stop, const OnHistory& on_history = {});
 
 }  // namespace holdfast::flow

@@ -171,12 +171,21 @@ void judge_keys(const repo::Repository& repository, Diagnoses& out, std::stop_to
   if (!keys.ok()) {
     out.push_back(
         {Health::bad, "keys", keys.error().text(), "run `holdfast check`; make another with `key add`"});
-  } else if (keys.value().size() == 1) {
+    return;
+  }
+  std::size_t readable = 0;
+  for (const auto& key : keys.value()) {
+    readable += key.trouble.empty() ? 1 : 0;
+    if (!key.trouble.empty())
+      out.push_back({Health::bad, "keys", key.name + ": " + key.trouble,
+                     "make another with `key add`, and `key remove` this one"});
+  }
+  if (readable <= 1) {
     out.push_back({Health::warn, "keys",
                    "one key slot: if its password or the object is lost, so is everything",
                    "`holdfast key add` a second password, and keep it elsewhere"});
   } else {
-    out.push_back({Health::ok, "keys", fmt::format("{} key slots", keys.value().size()), ""});
+    out.push_back({Health::ok, "keys", fmt::format("{} key slots", readable), ""});
   }
 }
 

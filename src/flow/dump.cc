@@ -28,16 +28,27 @@ namespace {
 class Archiver {
  public:
   Archiver(repo::ChunkReader& chunks, std::string top, sink::ArchiveSink& archive, const OnLoss& on_loss,
-           DumpReport& report)
-      : chunks_(chunks), top_(std::move(top)), archive_(archive), on_loss_(on_loss), report_(report) {}
+           const OnTorn& on_torn, DumpReport& report)
+      : chunks_(chunks),
+        top_(std::move(top)),
+        archive_(archive),
+        on_loss_(on_loss),
+        on_torn_(on_torn),
+        report_(report) {}
 
   Result<void> run(const model::Root& root, std::stop_token stop) {
     repo::TreeReader tree(chunks_, root);
     if (!top_.empty()) tree.seek(top_);
+    std::string last = top_;
+    const auto on_torn = [&](std::string_view after, const Error& error) {
+      ++report_.torn;
+      on_torn_(after, error);
+    };
     for (;;) {
       if (stop.stop_requested()) return Error(Errc::stopped, "stopped while dumping");
-      const model::Entry* entry = TRY(tree.next(stop));
+      const model::Entry* entry = TRY(next_readable(tree, last, on_torn, stop));
       if (entry == nullptr || !is_at_or_below(entry->path, top_)) return {};
+      last = entry->path;
       if (!top_.empty() && entry->path.size() == top_.size()) continue;
       model::Entry renamed = *entry;
       if (!top_.empty()) renamed.path.erase(0, top_.size() + 1);
@@ -82,6 +93,7 @@ class Archiver {
   const std::string top_;
   sink::ArchiveSink& archive_;
   const OnLoss& on_loss_;
+  const OnTorn& on_torn_;
   DumpReport& report_;
   std::map<std::uint64_t, std::string> links_;  // the first path of each group of hard links
 };
@@ -90,9 +102,9 @@ class Archiver {
 
 Result<DumpReport> dump_archive(repo::ChunkReader& chunks, const model::Commit& commit,
                                 const std::string& path, sink::ArchiveSink& archive, const OnLoss& on_loss,
-                                std::stop_token stop) {
+                                const OnTorn& on_torn, std::stop_token stop) {
   DumpReport report;
-  Archiver archiver(chunks, path, archive, on_loss, report);
+  Archiver archiver(chunks, path, archive, on_loss, on_torn, report);
   for (const model::Root& root : commit.roots) TRY(archiver.run(root, stop));
   TRY(archive.finish());
   return report;

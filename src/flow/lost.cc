@@ -1,8 +1,8 @@
 #include "flow/lost.h"
 
 #include "flow/check_survey.h"
+#include "flow/torn.h"
 #include "repo/rights.h"
-#include "repo/tree_reader.h"
 
 namespace holdfast::flow {
 
@@ -55,8 +55,7 @@ Result<void> walk(repo::ChunkReader& chunks, const repo::Snapshot& snapshot, con
     for (;;) {
       const auto next = tree.next(stop);
       if (!next.ok()) {
-        const Errc kind = next.error().kind();
-        if (kind != Errc::damaged && kind != Errc::wrong_key) return next.error().copy();
+        if (!only_a_part(next.error())) return next.error().copy();
         torn = true;
         continue;
       }

@@ -9,6 +9,7 @@
 #include "flow/restore_directories.h"
 #include "flow/restore_links.h"
 #include "flow/restore_worker.h"
+#include "flow/torn.h"
 
 namespace holdfast::flow {
 
@@ -147,7 +148,7 @@ Result<void> Restorer::walk_below(const std::string& path) {
 
 // A leaf of the tree is lost: names that nobody can tell any more. What lies behind it is restored.
 Result<void> Restorer::go_on_behind(const Error& error, const std::string& last) {
-  if (error.kind() != Errc::damaged && error.kind() != Errc::wrong_key) return error.copy();
+  if (!only_a_part(error)) return error.copy();
   torn_ = true;
   if (!again_)
     context_.fail(last, "restore", error.copy().context("what comes next in the snapshot is lost"));

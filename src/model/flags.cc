@@ -21,7 +21,7 @@ constexpr std::array<Flag, 19> kFlags = {{
     {0x40, 'd'},
     {0x80, 'A'},
     {kFlagUncompressed, 'm'},
-    {0x800, 'E'},
+    {kFlagEncrypted, 'E'},
     {0x4000, 'j'},
     {0x8000, 't'},
     {0x10000, 'D'},
@@ -47,6 +47,10 @@ std::uint32_t kept_flags() {
   std::uint32_t all = 0;
   for (const Flag& flag : kFlags) all |= flag.bit;
   return all;
+}
+
+std::uint32_t flags_over(std::uint32_t there, std::uint32_t kept) {
+  return (there & ~kept_flags()) | (there & kFlagEncrypted) | kept;
 }
 
 }  // namespace holdfast::model

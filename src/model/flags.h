@@ -9,6 +9,7 @@ namespace holdfast::model {
 
 inline constexpr std::uint32_t kFlagImmutable = 0x10;
 inline constexpr std::uint32_t kFlagAppendOnly = 0x20;
+inline constexpr std::uint32_t kFlagEncrypted = 0x800;
 inline constexpr std::uint32_t kFlagCompressed = 0x4;
 inline constexpr std::uint32_t kFlagUncompressed = 0x400;
 inline constexpr std::uint32_t kFlagNoCow = 0x800000;
@@ -22,5 +23,9 @@ std::string flags_text(std::uint32_t flags);
 
 // All flags that have a letter above.
 std::uint32_t kept_flags();
+
+// What to set on an object that has `there`, so that it gets those of a snapshot, `kept`: how it is laid out
+// stays, and that it is encrypted, since a target decides that for all that is made in it.
+std::uint32_t flags_over(std::uint32_t there, std::uint32_t kept);
 
 }  // namespace holdfast::model

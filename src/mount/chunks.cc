@@ -17,6 +17,7 @@ Result<PlainPtr> fetch(repo::ChunkReader& reader, const model::Address& address,
   auto plain = std::make_shared<Plain>();
   plain->bytes.assign(bytes.begin(), bytes.end());
   plain->id = model::short_id(entry.id);
+  plain->type = entry.type;
   return PlainPtr(std::move(plain));
 }
 

@@ -17,6 +17,7 @@ namespace holdfast::mount {
 struct Plain {
   Buffer bytes;
   model::ShortId id{};
+  model::ChunkType type{};
 };
 using PlainPtr = std::shared_ptr<const Plain>;
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "repo/tree_reader.h"
+
 namespace holdfast::mount {
 
 namespace {
@@ -28,9 +30,10 @@ std::size_t lower_bound(const std::vector<model::Entry>& entries, std::string_vi
 
 }  // namespace
 
-Result<PlainPtr> Trees::plain(const model::Address& address, const model::ShortId& id, std::stop_token stop) {
+Result<PlainPtr> Trees::plain(const model::Address& address, const model::ShortId& id, model::ChunkType type,
+                              std::stop_token stop) {
   PlainPtr plain = TRY(chunks_.get(address, stop));
-  if (plain->id != id) return Error(Errc::damaged, "a tree refers to a node that is another one");
+  TRY(repo::expect_part(plain->id, plain->type, id, type));
   return plain;
 }
 
@@ -52,7 +55,8 @@ Result<Trees::Part> Trees::load(const Step& step, std::stop_token stop) {
     const Part* part = cache_.find(step.address);
     if (part != nullptr && (part->node != nullptr) == (step.level > 0)) return *part;
   }
-  const PlainPtr bytes = TRY(plain(step.address, step.id, stop));
+  const auto type = step.level > 0 ? model::ChunkType::node : model::ChunkType::leaf;
+  const PlainPtr bytes = TRY(plain(step.address, step.id, type, stop));
   return step.level > 0 ? decode_node(step, bytes->bytes) : decode_leaf(step, bytes->bytes, stop);
 }
 
@@ -77,19 +81,13 @@ Result<Trees::Part> Trees::decode_node(const Step& step, Bytes bytes) {
 
 Result<Trees::Part> Trees::decode_leaf(const Step& step, Bytes bytes, std::stop_token stop) {
   auto entries = std::make_shared<std::vector<model::Entry>>();
-  const model::Leaf leaf = TRY(model::decode_leaf(bytes));
-  if (!leaf.is_delta) {
-    TRY(model::decode_block(leaf.block, *entries));
-  } else {
-    std::vector<model::Entry> base_entries;
-    std::vector<model::Entry> changed;
-    const PlainPtr base_bytes = TRY(plain(leaf.delta.base, leaf.delta.base_id, stop));
-    const model::Leaf base = TRY(model::decode_leaf(base_bytes->bytes));
-    if (base.is_delta) return Error(Errc::damaged, "a tree leaf is based on one that is not full");
-    TRY(model::decode_block(base.block, base_entries));
-    TRY(model::decode_block(leaf.block, changed));
-    TRY(model::apply_delta(leaf.delta, base_entries, std::move(changed), *entries));
-  }
+  std::vector<model::Entry> base;
+  const auto base_of = [&](const model::Delta& delta) -> Result<const std::vector<model::Entry>*> {
+    const PlainPtr found = TRY(plain(delta.base, delta.base_id, model::ChunkType::leaf, stop));
+    TRY(repo::decode_base(found->bytes, base));
+    return &base;
+  };
+  TRY(repo::decode_entries(bytes, base_of, *entries));
   if (entries->size() != step.entries) return Error(Errc::damaged, "a tree's counts contradict each other");
   const std::uint64_t memory = bytes_of(*entries);
   Part part{nullptr, std::move(entries)};
@@ -203,19 +201,44 @@ Result<void> Trees::count_links(const Step& step, std::map<std::uint64_t, std::u
   return {};
 }
 
-Result<std::shared_ptr<const Trees::LinkCounts>> Trees::link_counts(const model::Root& root,
-                                                                    std::stop_token stop) {
-  const std::lock_guard lock(links_mutex_);
+// Under links_mutex_; null where they are not known.
+std::shared_ptr<const Trees::LinkCounts> Trees::known_links(const model::Address& tree) {
   for (auto at = links_.begin(); at != links_.end(); ++at) {
-    if (at->first != root.address) continue;
+    if (at->first != tree) continue;
     links_.splice(links_.begin(), links_, at);
     return links_.front().second;
   }
+  return nullptr;
+}
+
+Result<std::shared_ptr<const Trees::LinkCounts>> Trees::link_counts(const model::Root& root,
+                                                                    std::stop_token stop) {
+  std::unique_lock lock(links_mutex_);
+  // Where the one who walks it gives up, another one does it.
+  while (counting_.contains(root.address)) {
+    const bool done = counted_.wait(lock, stop, [&] { return !counting_.contains(root.address); });
+    if (!done) return Error(Errc::stopped, "stopped");
+  }
+  if (auto known = known_links(root.address)) return known;
+  counting_.insert(root.address);
+  lock.unlock();
+  // However the walk ends, others go on.
+  struct Ended {
+    ~Ended() {
+      const std::lock_guard again(trees.links_mutex_);
+      trees.counting_.erase(tree);
+      trees.counted_.notify_all();
+    }
+    Trees& trees;
+    const model::Address& tree;
+  } const ended{*this, root.address};
   std::map<std::uint64_t, std::uint32_t> counts;
   TRY(count_links({root.address, root.id, root.level, root.entries}, counts, stop));
-  links_.emplace_front(root.address, std::make_shared<const LinkCounts>(counts.begin(), counts.end()));
+  auto links = std::make_shared<const LinkCounts>(counts.begin(), counts.end());
+  const std::lock_guard again(links_mutex_);
+  links_.emplace_front(root.address, links);
   if (links_.size() > kLinkCountsKept) links_.pop_back();
-  return links_.front().second;
+  return links;
 }
 
 std::uint64_t Trees::cached_bytes() const {

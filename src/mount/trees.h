@@ -3,6 +3,10 @@
 // changes, so that it can stand for the entry. Thread-safe.
 #pragma once
 
+#include <condition_variable>
+#include <list>
+#include <set>
+
 #include "model/tree.h"
 #include "mount/chunks.h"
 
@@ -36,7 +40,8 @@ class Trees {
   // What comes after `place` and is not below it. The leaf after is fetched beforehand.
   Result<Place> sibling(const model::Root& root, const Place& place, std::stop_token stop);
 
-  // How many names each hard-linked file of the tree has, as groups ascending. Reads all of the tree, once.
+  // How many names each hard-linked file of the tree has, as groups ascending. Reads all of the tree, once:
+  // who asks meanwhile for the same tree waits, for others nobody does.
   using LinkCounts = std::vector<std::pair<std::uint64_t, std::uint32_t>>;
   Result<std::shared_ptr<const LinkCounts>> link_counts(const model::Root& root, std::stop_token stop);
 
@@ -64,17 +69,21 @@ class Trees {
   Result<Place> descend(const model::Root& root, const Choose& choose, std::stop_token stop);
   Result<Part> read(const Step& step, std::stop_token stop);
   Result<Part> load(const Step& step, std::stop_token stop);
-  Result<PlainPtr> plain(const model::Address& address, const model::ShortId& id, std::stop_token stop);
+  Result<PlainPtr> plain(const model::Address& address, const model::ShortId& id, model::ChunkType type,
+                         std::stop_token stop);
   Result<Part> decode_node(const Step& step, Bytes bytes);
   Result<Part> decode_leaf(const Step& step, Bytes bytes, std::stop_token stop);
   void prefetch_behind(const model::Root& root, const Place& place, std::stop_token stop);
+  std::shared_ptr<const LinkCounts> known_links(const model::Address& tree);
   Result<void> count_links(const Step& step, std::map<std::uint64_t, std::uint32_t>& counts,
                            std::stop_token stop);
 
   Chunks& chunks_;
   mutable std::mutex mutex_;  // guards cache_
   Lru<model::Address, Part> cache_;
-  std::mutex links_mutex_;  // guards links_; held while they are counted
+  std::mutex links_mutex_;  // guards what is below; not held while a tree is walked
+  std::condition_variable_any counted_;
+  std::set<model::Address> counting_;  // trees that somebody walks
   std::list<std::pair<model::Address, std::shared_ptr<const LinkCounts>>> links_;  // the last used first
 };
 

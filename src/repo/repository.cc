@@ -49,6 +49,11 @@ crypto::Key Repository::local_key() const {
 Result<std::optional<Snapshot>> Repository::read_fate(const TransactionId& id, std::stop_token stop) const {
   const std::string name = transaction_name(id, "fate");
   const Buffer object = TRY_AS(doors_.storage.get(name, {}, stop), "reading " + name);
+  return decode_fate(id, object);
+}
+
+Result<std::optional<Snapshot>> Repository::decode_fate(const TransactionId& id, Bytes object) const {
+  const std::string name = transaction_name(id, "fate");
   const Unwrapped vital = TRY(unwrap_vital(Vital::fate, object, name));
   const std::uint8_t decision = vital.body.empty() ? std::uint8_t{0} : vital.body.front();
   if (decision == 2) {

@@ -92,6 +92,10 @@ class Repository {
   // repositories ("": nowhere). Needs the index secret, else nothing is remembered.
   void remember_in(const std::string& directory, std::string_view place = {});
   bool remembers() const { return memory_ != nullptr; }
+  // For those who read fates and log themselves: what was seen, to be asked for before the store is looked
+  // at; and what readable_history() does with it: fills history.contradictions, or remembers what is new.
+  Result<Memory::Seen> recall() const;
+  Result<void> compare(const Result<Memory::Seen>& seen, History& history, std::stop_token stop) const;
   // What history() says of one with contradictions.
   static Error contradicted(const History& history);
   void remember(const LogState& log, const Snapshot& committed) const;
@@ -103,6 +107,8 @@ class Repository {
   // One fate: a commit (nothing where it is ABORT). Errc::not_found where undecided, damaged where
   // unreadable.
   Result<std::optional<Snapshot>> read_fate(const model::TransactionId& id, std::stop_token stop) const;
+  // The same of the object as it was read.
+  Result<std::optional<Snapshot>> decode_fate(const model::TransactionId& id, Bytes object) const;
   Result<model::Manifest> read_manifest(const model::TransactionId& id, std::stop_token stop) const;
   // All pages that a transaction made.
   Result<std::vector<Buffer>> read_pages(const model::TransactionId& id, std::stop_token stop) const;
@@ -125,7 +131,9 @@ class Repository {
     std::string name;  // object name
     KeySlot slot;
     bool current = false;
+    std::string trouble{};  // why the slot says nothing; "": it can be read
   };
+  // All of them, also those that can't be read. Errors: the store can't be listed, stopped.
   Result<std::vector<KeyInfo>> keys(std::stop_token stop) const;
   Result<std::string> add_key(Bytes password, std::string label, crypto::Argon2Cost cost,
                               std::stop_token stop) const {
@@ -148,9 +156,7 @@ class Repository {
                           std::stop_token stop) const;
   static void apply_log(History& history, const std::vector<model::TransactionId>& vanished);
   void derive();
-  Result<Memory::Seen> recall() const;
   Result<std::string> log_against(const Memory::Seen& seen, const LogState& log, std::stop_token stop) const;
-  Result<void> compare(const Result<Memory::Seen>& seen, History& history, std::stop_token stop) const;
   void remember(const Memory::Seen& seen) const;
 
   Doors doors_;

@@ -27,6 +27,11 @@ Result<std::vector<std::string>> slot_names(storage::Storage& storage, std::stop
   return names;
 }
 
+Result<KeySlot> read_slot(storage::Storage& storage, const std::string& name, std::stop_token stop) {
+  const Buffer object = TRY(storage.get(name, {}, std::move(stop)));
+  return decode_slot(object, name);
+}
+
 }  // namespace
 
 Result<void> Repository::create(const Doors& doors, Bytes password, const CreateOptions& options,
@@ -77,12 +82,7 @@ Result<std::unique_ptr<Repository>> Repository::open_by(const Doors& doors, cons
   std::optional<Error> trouble;
   const auto names = TRY(slot_names(doors.storage, stop));
   for (const std::string& name : names) {
-    const auto object = doors.storage.get(name, {}, stop);
-    if (!object.ok()) {
-      trouble = object.error().copy();
-      continue;
-    }
-    const auto slot = decode_slot(object.value(), name);
+    const auto slot = read_slot(doors.storage, name, stop);
     if (!slot.ok()) {
       trouble = slot.error().copy();
       continue;
@@ -145,9 +145,14 @@ Result<std::vector<Repository::KeyInfo>> Repository::keys(std::stop_token stop) 
   std::vector<KeyInfo> keys;
   const auto names = TRY(slot_names(doors_.storage, stop));
   for (const std::string& name : names) {
-    const Buffer object = TRY(doors_.storage.get(name, {}, stop));
-    KeySlot slot = TRY(decode_slot(object, name));
-    keys.push_back({name, std::move(slot), name == key_name_});
+    auto slot = read_slot(doors_.storage, name, stop);
+    if (slot.ok()) {
+      keys.push_back({name, std::move(slot).value(), name == key_name_});
+    } else if (slot.error().kind() == Errc::stopped) {
+      return std::move(slot).error();
+    } else if (slot.error().kind() != Errc::not_found) {  // not found: removed since it was listed
+      keys.push_back({name, {}, name == key_name_, slot.error().text()});
+    }
   }
   return keys;
 }

@@ -50,7 +50,6 @@ Result<std::string> Repository::log_against(const Memory::Seen& seen, const LogS
   return log_name(seen.log_next - 1) + " is not the one that was there: the log was forked";
 }
 
-// Fills history.contradictions, or remembers what is new.
 Result<void> Repository::compare(const Result<Memory::Seen>& seen, History& history,
                                  std::stop_token stop) const {
   if (memory_ == nullptr) return {};

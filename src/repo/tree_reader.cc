@@ -48,9 +48,7 @@ Result<Buffer> TreeReader::read_node(const model::Address& address, const model:
                                      model::ChunkType type, std::stop_token stop) {
   if (on_node) on_node(address);
   const DirectoryEntry found = TRY(chunks_.describe(address, stop));
-  if (model::short_id(found.id) != id)
-    return Error(Errc::damaged, "a tree refers to a node that is another one");
-  if (found.type != type) return Error(Errc::damaged, "a tree refers to a chunk of another type");
+  TRY(expect_part(model::short_id(found.id), found.type, id, type));
   const Bytes bytes = TRY(chunks_.read(address, stop));
   return Buffer(bytes.begin(), bytes.end());
 }
@@ -123,24 +121,42 @@ Result<void> TreeReader::check_order() {
 }
 
 Result<void> TreeReader::read_leaf(Bytes bytes, std::stop_token stop) {
-  const model::Leaf leaf = TRY(model::decode_leaf(bytes));
-  if (!leaf.is_delta) return model::decode_block(leaf.block, entries_);
+  const auto base_of = [&](const model::Delta& delta) -> Result<const std::vector<model::Entry>*> {
+    if (!base_.empty() && base_address_ == delta.base) {
+      if (on_node) on_node(delta.base);
+      return &base_;
+    }
+    base_.clear();
+    const Buffer base_bytes = TRY(read_node(delta.base, delta.base_id, model::ChunkType::leaf, stop));
+    TRY(decode_base(base_bytes, base_));
+    base_address_ = delta.base;
+    return &base_;
+  };
+  return decode_entries(bytes, base_of, entries_);
+}
+
+Result<void> expect_part(const model::ShortId& found, model::ChunkType found_type, const model::ShortId& id,
+                         model::ChunkType type) {
+  if (found != id) return Error(Errc::damaged, "a tree refers to a node that is another one");
+  if (found_type != type) return Error(Errc::damaged, "a tree refers to a chunk of another type");
+  return {};
+}
+
+Result<void> decode_entries(Bytes leaf_bytes, const BaseOf& base_of, std::vector<model::Entry>& out) {
+  const model::Leaf leaf = TRY(model::decode_leaf(leaf_bytes));
+  if (!leaf.is_delta) return model::decode_block(leaf.block, out);
   std::vector<model::Entry> changed;
   TRY(model::decode_block(leaf.block, changed));
-  if (base_.empty() || base_address_ != leaf.delta.base) {
-    base_.clear();
-    const Buffer base_bytes =
-        TRY(read_node(leaf.delta.base, leaf.delta.base_id, model::ChunkType::leaf, stop));
-    const model::Leaf base = TRY(model::decode_leaf(base_bytes));
-    if (base.is_delta) return Error(Errc::damaged, "a tree leaf is based on one that is not full");
-    auto decoded = model::decode_block(base.block, base_);
-    if (!decoded.ok()) base_.clear();
-    TRY(std::move(decoded));
-    base_address_ = leaf.delta.base;
-  } else if (on_node) {
-    on_node(leaf.delta.base);
-  }
-  return model::apply_delta(leaf.delta, base_, std::move(changed), entries_);
+  const std::vector<model::Entry>* base = TRY(base_of(leaf.delta));
+  return model::apply_delta(leaf.delta, *base, std::move(changed), out);
+}
+
+Result<void> decode_base(Bytes leaf, std::vector<model::Entry>& out) {
+  const model::Leaf base = TRY(model::decode_leaf(leaf));
+  if (base.is_delta) return Error(Errc::damaged, "a tree leaf is based on one that is not full");
+  auto decoded = model::decode_block(base.block, out);
+  if (!decoded.ok()) out.clear();
+  return decoded;
 }
 
 model::Child claim_of(const model::Root& root) {
@@ -156,10 +172,7 @@ Result<std::vector<model::Child>> read_children(ChunkReader& chunks, const model
                                                 std::uint8_t level, std::stop_token stop) {
   if (level > model::kTreeLevelsMax) return Error(Errc::damaged, "a tree has too many levels");
   const DirectoryEntry found = TRY(chunks.describe(claim.address, stop));
-  if (model::short_id(found.id) != claim.id)
-    return Error(Errc::damaged, "a tree refers to a node that is another one");
-  if (found.type != model::ChunkType::node)
-    return Error(Errc::damaged, "a tree refers to a chunk of another type");
+  TRY(expect_part(model::short_id(found.id), found.type, claim.id, model::ChunkType::node));
   const Bytes bytes = TRY(chunks.read(claim.address, stop));
   auto children = TRY(model::decode_node(bytes, level));
   if (!claim.first_path.empty() && claim.first_path != children.front().first_path)

@@ -56,6 +56,16 @@ class TreeReader {
   std::string last_other_;  // the last of something that is no directory
 };
 
+// Whether what was found at an address is the part of a tree that is referred to there. Errc::damaged.
+Result<void> expect_part(const model::ShortId& found, model::ChunkType found_type, const model::ShortId& id,
+                         model::ChunkType type);
+
+// The entries of a leaf; where it is only the difference from another one, `base_of` gives those of that one,
+// which decode_base() has read. Errc::damaged.
+using BaseOf = std::function<Result<const std::vector<model::Entry>*>(const model::Delta&)>;
+Result<void> decode_entries(Bytes leaf, const BaseOf& base_of, std::vector<model::Entry>& out);
+Result<void> decode_base(Bytes leaf, std::vector<model::Entry>& out);
+
 // What a root says of its uppermost node or leaf; it names no first path.
 model::Child claim_of(const model::Root& root);
 

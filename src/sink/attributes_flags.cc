@@ -40,7 +40,7 @@ void Attributes::set_flags(const Object& object, const model::Entry& entry, bool
   if (!can_be_opened(entry) || (assume && wanted == 0)) return;
   std::uint32_t there = 0;
   const int failure = object.is_path ? EACCES : get_inode_flags(object.fd, there);
-  if (failure == 0) return change_flags(object.fd, entry, there, (there & ~model::kept_flags()) | wanted);
+  if (failure == 0) return change_flags(object.fd, entry, there, model::flags_over(there, wanted));
   if (wanted != 0) warn(entry, "flags " + model::flags_text(wanted), failure);
 }
 

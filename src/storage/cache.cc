@@ -161,6 +161,9 @@ class CachedStorage final : public Storage {
   Result<void> put(const std::string& name, Spool& spool, std::stop_token stop) override {
     return inner_->put(name, spool, std::move(stop));
   }
+  Result<void> cover(const std::string& name, std::stop_token stop) override {
+    return inner_->cover(name, std::move(stop));
+  }
   Result<void> barrier(std::stop_token stop) override { return inner_->barrier(std::move(stop)); }
 
   Result<Buffer> get(const std::string& name, ByteRange range, std::stop_token stop) override {

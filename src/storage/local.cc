@@ -58,6 +58,7 @@ class LocalStorage final : public Storage {
   Result<void> put(const std::string& name, Bytes bytes, std::stop_token stop) override;
   Result<std::unique_ptr<Spool>> spool() override;
   Result<void> put(const std::string& name, Spool& spool, std::stop_token stop) override;
+  Result<void> cover(const std::string& name, std::stop_token stop) override;
   Result<void> barrier(std::stop_token stop) override;
 
   Result<Buffer> get(const std::string& name, ByteRange range, std::stop_token stop) override;
@@ -154,6 +155,14 @@ void LocalStorage::note_put(const std::string& path, std::shared_ptr<DiskFile> f
   const std::lock_guard lock(mutex_);
   pending_.push_back(std::move(file));
   changed_.insert(parent_of(path));
+}
+
+// What has a name has its bytes on the medium already (put syncs before it links): only the name may be lost.
+Result<void> LocalStorage::cover(const std::string& name, std::stop_token stop) {
+  TRY(stat(name, std::move(stop)));
+  const std::lock_guard lock(mutex_);
+  changed_.insert(parent_of(path_of(name)));
+  return {};
 }
 
 // Under sync_mutex_.

@@ -45,6 +45,10 @@ class MemoryStorage final : public Storage {
     HF_ASSERT(ours != nullptr);
     return put(name, ours->bytes(), std::move(stop));
   }
+  Result<void> cover(const std::string& name, std::stop_token stop) override {
+    TRY(find(name, stop));
+    return {};
+  }
   Result<void> barrier(std::stop_token) override { return {}; }
 
   Result<Buffer> get(const std::string& name, ByteRange range, std::stop_token stop) override {

@@ -35,6 +35,9 @@ class MeteredStorage final : public Storage {
   Result<void> put(const std::string& name, Spool& spool, std::stop_token stop) override {
     return counted(Operation::put, inner_->put(name, spool, std::move(stop)), spool.size_bytes());
   }
+  Result<void> cover(const std::string& name, std::stop_token stop) override {
+    return counted(Operation::stat, inner_->cover(name, std::move(stop)), 0);
+  }
   Result<void> barrier(std::stop_token stop) override {
     return counted(Operation::barrier, inner_->barrier(std::move(stop)), 0);
   }

@@ -73,6 +73,9 @@ class RetryStorage final : public Storage {
         },
         spool.size_bytes(), stop);
   }
+  Result<void> cover(const std::string& name, std::stop_token stop) override {
+    return tried([&] { return inner_->cover(name, stop); }, stop);
+  }
   Result<void> barrier(std::stop_token stop) override {
     return tried([&] { return inner_->barrier(stop); }, stop);
   }

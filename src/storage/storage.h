@@ -7,7 +7,7 @@
 //  * When put has returned, get, stat and list by anybody see the object (read-after-write and
 //    list-after-write).
 //  * When barrier has returned, every object put before through this Storage survives power loss, and
-//    so does every object for which put here was answered Errc::exists.
+//    so does every object for which put here was answered Errc::exists, or that cover() was called for.
 //    Before that, each may be lost or kept, but never torn: a name either gives all bytes or none.
 //  * get gives exactly the range asked for, or an error: never fewer bytes. A missing object is
 //    Errc::not_found; a range beyond the end is Errc::damaged (the object is shorter than it must be).
@@ -69,6 +69,9 @@ class Storage {
   // As put. The spool must come from this very storage (decorators hand through). From the first put on
   // it is not appended to; it may be read, and put again under the same name.
   virtual Result<void> put(const std::string& name, Spool& spool, std::stop_token stop) = 0;
+  // The next barrier covers this object too, whoever put it: for who builds on what a run before him left.
+  // Errc::not_found.
+  virtual Result<void> cover(const std::string& name, std::stop_token stop) = 0;
   virtual Result<void> barrier(std::stop_token stop) = 0;
 
   virtual Result<Buffer> get(const std::string& name, ByteRange range, std::stop_token stop) = 0;

@@ -54,6 +54,9 @@ class ThrottledStorage final : public Storage {
     TRY(upload_.take(spool.size_bytes(), stop));
     return inner_->put(name, spool, std::move(stop));
   }
+  Result<void> cover(const std::string& name, std::stop_token stop) override {
+    return inner_->cover(name, std::move(stop));
+  }
   Result<void> barrier(std::stop_token stop) override { return inner_->barrier(std::move(stop)); }
 
   Result<Buffer> get(const std::string& name, ByteRange range, std::stop_token stop) override {

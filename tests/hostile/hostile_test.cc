@@ -139,6 +139,13 @@ void expect(const Machine& machine, const Case& hostile, const std::vector<int>&
   EXPECT_FALSE(obeyed_by_a_terminal(ended.err)) << ended.err.substr(0, 2000);
 }
 
+// What is wrong with a part of a tree only is passed over, and said.
+template <typename Statuses>
+Statuses behind_it(Statuses allowed) {
+  if (std::find(allowed.begin(), allowed.end(), 13) != allowed.end()) allowed.push_back(3);
+  return allowed;
+}
+
 class Hostile : public ::testing::TestWithParam<std::size_t> {};
 
 TEST_P(Hostile, IsRefusedOrHarmless) {
@@ -158,11 +165,11 @@ TEST_P(Hostile, IsRefusedOrHarmless) {
     expect(machine, hostile, expected.restore, {"restore", "-v", "latest", "--target", target});
     // Over what is there by now, among it whatever links the first one made.
     expect(machine, hostile, expected.restore, {"restore", "latest", "--delete", "--target", target});
-    expect(machine, hostile, expected.list, {"ls", "-l", "latest"});
-    expect(machine, hostile, expected.list, {"find", "-l", "*"});
+    expect(machine, hostile, behind_it(expected.list), {"ls", "-l", "latest"});
+    expect(machine, hostile, behind_it(expected.list), {"find", "-l", "*"});
   });
   expect(machine, hostile, expected.list, {"diff", "--metadata", "latest~1", "latest"});
-  if (hostile.dumps) expect(machine, hostile, expected.dump, {"dump", "latest", "/"}, false);
+  if (hostile.dumps) expect(machine, hostile, behind_it(expected.dump), {"dump", "latest", "/"}, false);
   expect(machine, hostile, expected.check, {"check", "--read-data"});
   expect(machine, hostile, expected.copy,
          {"copy", "--from-repo", machine.at("repo"), "--repo", copy, "latest"});

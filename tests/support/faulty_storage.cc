@@ -58,6 +58,9 @@ class FaultyStorage final : public Storage {
   Result<void> put(const std::string& name, Spool& spool, std::stop_token stop) override {
     return faulted([&] { return inner_->put(name, spool, stop); });
   }
+  Result<void> cover(const std::string& name, std::stop_token stop) override {
+    return faulted([&] { return inner_->cover(name, stop); });
+  }
   Result<void> barrier(std::stop_token stop) override {
     return faulted([&] { return inner_->barrier(stop); });
   }

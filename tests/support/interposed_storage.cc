@@ -20,6 +20,10 @@ class InterposedStorage final : public storage::Storage {
     before_("put " + name);
     return inner_->put(name, spool, stop);
   }
+  Result<void> cover(const std::string& name, std::stop_token stop) override {
+    before_("cover " + name);
+    return inner_->cover(name, stop);
+  }
   Result<void> barrier(std::stop_token stop) override {
     before_("barrier");
     return inner_->barrier(stop);

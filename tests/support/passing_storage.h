@@ -18,6 +18,9 @@ class PassingStorage : public storage::Storage {
   Result<void> put(const std::string& name, storage::Spool& spool, std::stop_token stop) override {
     return inner_.put(name, spool, stop);
   }
+  Result<void> cover(const std::string& name, std::stop_token stop) override {
+    return inner_.cover(name, stop);
+  }
   Result<void> barrier(std::stop_token stop) override { return inner_.barrier(stop); }
   Result<Buffer> get(const std::string& name, storage::ByteRange range, std::stop_token stop) override {
     return inner_.get(name, range, stop);

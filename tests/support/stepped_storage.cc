@@ -87,6 +87,9 @@ class SteppedStorage final : public Storage {
   Result<void> put(const std::string& name, Spool& spool, std::stop_token stop) override {
     return step("put " + name, [&] { return inner_->put(name, spool, stop); });
   }
+  Result<void> cover(const std::string& name, std::stop_token stop) override {
+    return step("cover " + name, [&] { return inner_->cover(name, stop); });
+  }
   Result<void> barrier(std::stop_token stop) override {
     return step("barrier", [&] { return inner_->barrier(stop); });
   }

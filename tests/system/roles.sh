@@ -96,3 +96,17 @@ id=$(admin key list --json | grep -o '{[^}]*"role":"write"[^}]*}' |
   grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4)
 exits 0 admin key remove "$id"
 exits 12 as write snapshots
+
+# One that is damaged is listed as such, and can be taken away.
+id=$(admin key list --json | grep -o '{[^}]*"role":"read"[^}]*}' |
+  grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4 | sed -n 1p)
+chmod u+w "$HOLDFAST_REPOSITORY/keys/$id" && echo garbage >"$HOLDFAST_REPOSITORY/keys/$id"
+exits 3 admin key list
+says "unreadable"
+says "admin"
+exits 3 admin key list --json
+says "\"id\":\"$id\",\"readable\":false"
+exits 0 admin cat key "$id"
+exits 0 admin key remove "${id:0:12}"
+exits 0 admin key list
+[ ! -e "$HOLDFAST_REPOSITORY/keys/$id" ] || fail "it is there still"

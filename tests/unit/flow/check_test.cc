@@ -380,4 +380,69 @@ TEST_F(Check, APruneBesideItIsNoDamage) {
   }
 }
 
+TEST_F(Check, ReadsEveryFateOnceAlsoWhereItRemembers) {
+  std::map<std::string, int> reads;
+  const auto counted = testing::interpose(storage::open_memory(content_), [&](std::string_view call) {
+    if (call.starts_with("get t/") && call.ends_with("/fate")) ++reads[std::string(call)];
+  });
+  const auto repository =
+      repo::Repository::open({*counted, world_.clock(), world_.random()}, as_bytes("secret"), {}).value();
+  repository->remember_in(world_.cache());
+  CheckSpec spec;
+  spec.level = CheckLevel::quick;
+  SilentObserver silent;
+  ASSERT_EQ(text(check(*repository, spec, silent, {}).value()), "");
+  EXPECT_EQ(reads.size(), 2u);
+  for (const auto& [call, count] : reads) EXPECT_EQ(count, 1) << call;
+  // It did remember, and says what is gone; taken for what was seen it is good.
+  const std::string fate = reads.rbegin()->first.substr(4);
+  content_->objects.erase(fate);
+  const CheckReport gone = check(*repository, spec, silent, {}).value();
+  EXPECT_NE(text(gone).find("damaged history history"), std::string::npos) << text(gone);
+  EXPECT_NE(text(gone).find(fate), std::string::npos) << text(gone);
+  EXPECT_EQ(gone.exit_code(), 13);
+  spec.accept_history = true;
+  EXPECT_EQ(check(*repository, spec, silent, {}).value().exit_code(), 0);
+  spec.accept_history = false;
+  EXPECT_EQ(check(*repository, spec, silent, {}).value().exit_code(), 0);
+}
+
+TEST_F(Check, OfChosenSnapshotsOnlyWhatTheyNeedIsRead) {
+  const auto repository = world_.open().value();
+  const auto history = repository->history({}).value();
+  const auto* first = history.snapshots().front();
+  const auto* second = history.snapshots().back();
+  // Of the second run's packs the first snapshot needs nothing.
+  std::vector<std::string> seconds;
+  for (const std::string& name : names(*storage_, "")) {
+    const auto pack = repo::parse_pack_name(name);
+    if (pack && pack->id.transaction == second->commit.transaction) seconds.push_back(name);
+  }
+  ASSERT_EQ(seconds.size(), 2u);
+  for (const std::string& name : seconds) replace(name, Buffer(content_->objects.at(name)->size()));
+  const auto check_only = [&](const repo::Snapshot* one) {
+    CheckSpec spec;
+    spec.level = CheckLevel::full;
+    spec.only = {one->commit.transaction};
+    SilentObserver silent;
+    return check(*repository, spec, silent, {}).value();
+  };
+  const CheckReport good = check_only(first);
+  EXPECT_EQ(text(good), "");
+  EXPECT_EQ(good.snapshots, 1u);
+  EXPECT_EQ(good.packs, 2u);
+  EXPECT_EQ(good.packs_read, 2u);
+  EXPECT_EQ(good.entries, first->commit.roots.front().entries);
+  const CheckReport bad = check_only(second);
+  EXPECT_EQ(bad.exit_code(), 13);
+  EXPECT_EQ(bad.packs, 4u);
+  for (const std::string& name : seconds) EXPECT_NE(text(bad).find(name), std::string::npos) << text(bad);
+  // What is shared is told of both.
+  content_->objects.erase(names(*storage_, "d/").front() == seconds.front() ? names(*storage_, "d/").back()
+                                                                            : names(*storage_, "d/").front());
+  const CheckReport shared = check_only(first);
+  ASSERT_FALSE(shared.findings.empty());
+  EXPECT_EQ(shared.findings.front().snapshots.size(), 2u) << text(shared);
+}
+
 }  // namespace holdfast::flow

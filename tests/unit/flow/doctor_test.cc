@@ -142,4 +142,40 @@ TEST_F(Doctor, SpaceIsJudgedByWhatRunsTake) {
   EXPECT_EQ(judge_space(5000, history).health, Health::ok);
 }
 
+TEST_F(Doctor, TellsWhatThisMachineSawAndIsNoMore) {
+  const auto repository = std::move(world_.open()).value();
+  repository->remember_in(world_.cache());
+  const auto diagnose = [&] {
+    const auto history = repository->readable_history({});
+    EXPECT_TRUE(history.ok());
+    return examine_repository(*repository, history.value(), nullptr, {});
+  };
+  const auto says_all_readable = [](const Diagnoses& out) {
+    return std::any_of(out.begin(), out.end(), [](const Diagnosis& d) {
+      return d.topic == "snapshots" && d.text.find("all readable") != std::string::npos;
+    });
+  };
+  Diagnoses out = diagnose();
+  EXPECT_EQ(health_of(out, "history"), Health::ok);
+  EXPECT_TRUE(says_all_readable(out));
+  // A commit that is lost, and a store that was put back, look alike: both are told.
+  for (const std::string& name : names(*storage_, "t/")) {
+    if (!name.ends_with("/fate")) continue;
+    ASSERT_TRUE(storage_->remove(name, {}).ok());
+  }
+  out = diagnose();
+  EXPECT_EQ(health_of(out, "history"), Health::bad);
+  EXPECT_FALSE(says_all_readable(out));
+}
+
+TEST_F(Doctor, TellsKeySlotsThatCanNotBeRead) {
+  const auto repository = std::move(world_.open()).value();
+  const std::string other = repository->add_key(as_bytes("other"), "second", {1, 8}, {}).value();
+  ASSERT_TRUE(storage_->remove(other, {}).ok());
+  ASSERT_TRUE(storage_->put(other, as_bytes("garbage"), {}).ok());
+  const Diagnoses out = examine();
+  EXPECT_EQ(health_of(out, "keys"), Health::bad);
+  EXPECT_EQ(std::count_if(out.begin(), out.end(), [](const auto& d) { return d.topic == "keys"; }), 2);
+}
+
 }  // namespace holdfast::flow

@@ -200,4 +200,20 @@ TEST_F(Notes, OfTwoThatSaveBothAreHeard) {
   EXPECT_EQ(repo::Ledger::open(*local, world_.random(), world_.clock()).verified_at(one), std::nullopt);
 }
 
+TEST_F(Notes, APackOfWrongSizeIsToldThoughTheTimeIsOver) {
+  for (const std::string& name : packs_) {
+    Buffer bytes = *content_->objects.at(name);
+    bytes.resize(bytes.size() - 1);
+    replace(name, std::make_shared<const Buffer>(std::move(bytes)));
+  }
+  const CheckReport report = run(2);
+  EXPECT_EQ(report.packs_read, 2u);
+  std::set<std::string> told;
+  for (const Finding& finding : report.findings) {
+    if (finding.severity == Severity::damaged) told.insert(finding.object);
+  }
+  EXPECT_EQ(told.size(), packs_.size() - 2);  // of those that were read nothing is lost
+  EXPECT_EQ(report.exit_code(), 13);
+}
+
 }  // namespace holdfast::flow

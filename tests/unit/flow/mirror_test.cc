@@ -5,10 +5,12 @@
 #include "flow/prune.h"
 #include "repo/names.h"
 #include "repo/pack_format.h"
+#include "storage/local.h"
 #include "storage/memory.h"
 #include "tests/support/backup_world.h"
 #include "tests/support/faulty_storage.h"
 #include "tests/support/interposed_storage.h"
+#include "tests/support/sim_disk.h"
 
 namespace holdfast::flow {
 
@@ -434,6 +436,53 @@ TEST(Mirror, VerifyFindsWhatIsOtherInTheTarget) {
   EXPECT_EQ(verified.value().exit_code(), 13);
   EXPECT_EQ(verified.value().verified + 1, verified.value().objects);
   ASSERT_EQ(verified.value().findings.size(), 2u);
+}
+
+TEST(Mirror, ALogWithAHoleIsRefused) {
+  Primary primary(20);
+  primary.live();
+  ASSERT_GE(names(primary.storage(), "log/").size(), 3u);
+  primary.content()->objects.erase(repo::log_name(1));
+  const auto target = std::make_shared<storage::MemoryContent>();
+  const auto refused = run(primary.storage(), *storage::open_memory(target));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind(), Errc::damaged);
+  EXPECT_NE(refused.error().text().find(repo::log_name(1)), std::string::npos);
+  EXPECT_TRUE(target->objects.empty());
+}
+
+// A run that is killed leaves objects behind no barrier. Which of them a loss of power takes, chance decides.
+TEST(Mirror, WhatAKilledRunPutIsMadeDurableToo) {
+  Primary primary(21);
+  primary.live();
+  for (std::uint64_t n = 1; n <= 3; ++n) {  // killed at this barrier
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      testing::SimDisk disk;
+      {
+        std::uint64_t barriers = 0;
+        std::stop_source killed;
+        const auto before = [&](std::string_view call) {
+          if (call == "barrier" && ++barriers == n) killed.request_stop();
+        };
+        const auto store = testing::interpose(
+            storage::open_local(disk, "/copy", storage::IfMissing::create).value(), before);
+        SilentObserver silent;
+        const auto first = mirror(primary.storage(), *store, one_worker(), silent, killed.get_token());
+        ASSERT_FALSE(first.ok());
+      }
+      {
+        const auto store = storage::open_local(disk, "/copy", storage::IfMissing::fail).value();
+        const auto second = run(primary.storage(), *store);
+        ASSERT_TRUE(second.ok()) << second.error().text();
+        EXPECT_GT(second.value().there, 0u);
+      }
+      disk.crash(seed);
+      const auto store = storage::open_local(disk, "/copy", storage::IfMissing::fail).value();
+      ASSERT_EQ(names(*store, "").size(), primary.content()->objects.size()) << n << " " << seed;
+      for (const auto& [name, bytes] : primary.content()->objects)
+        EXPECT_EQ(store->get(name, {}, {}).value(), *bytes) << name;
+    }
+  }
 }
 
 }  // namespace holdfast::flow

@@ -205,4 +205,50 @@ TEST_F(History, ASnapshotCostsOnlyWhatItDoesNotShare) {
   EXPECT_EQ(lookup.reads(), 11u);  // ten roots, one leaf
 }
 
+TEST_F(History, FindLooksBehindWhatIsLost) {
+  back_up();
+  const auto first_trees = testing::names(*storage_, "m/");
+  for (int i = 0; i < 3000; ++i) {
+    if (i < 1000 || i >= 2000) files_.file(fmt::format("home/f{:04}", i), "short", 2);
+  }
+  back_up();
+  for (const std::string& name : first_trees) content_->objects.erase(name);
+  open();
+  FindSpec spec;
+  ASSERT_TRUE(spec.patterns.add("f*", "PATTERN", {.floating = true}).ok());
+  const auto* first = history_.snapshots().front();
+  const auto* second = history_.snapshots().back();
+  const Finder::OnMatch ignore = [](const model::Entry&) {};
+  EXPECT_EQ(Finder(*chunks_, spec).find(second->commit, ignore, {}).error().kind(), Errc::damaged);
+  Finder finder(*chunks_, spec);
+  std::vector<std::string> torn, got;
+  finder.on_torn = [&](std::string_view where, const Error&) { torn.emplace_back(where); };
+  const Finder::OnMatch on_match = [&](const model::Entry& e) { got.push_back(e.path); };
+  std::vector<std::string> torn_at_first;
+  for (int again = 0; again < 2; ++again) {
+    torn.clear();
+    got.clear();
+    const std::uint64_t found = finder.find(second->commit, on_match, {}).value();
+    ASSERT_EQ(found, got.size());
+    EXPECT_EQ(got.front(), "home/f0000");
+    EXPECT_EQ(got.back(), "home/f2999");
+    EXPECT_EQ(std::find(got.begin(), got.end(), "home/f1500"), got.end());
+    ASSERT_FALSE(torn.empty());
+    for (const std::string& where : torn) EXPECT_EQ(std::find(got.begin(), got.end(), where), got.end());
+    if (again == 0) torn_at_first = torn;
+    EXPECT_EQ(torn, torn_at_first);  // also of what was looked into before
+  }
+  // Nothing matches in what is left: it is told all the same, each time.
+  FindSpec other;
+  ASSERT_TRUE(other.patterns.add("g*", "PATTERN", {.floating = true}).ok());
+  Finder nothing(*chunks_, other);
+  std::size_t count = 0;
+  nothing.on_torn = [&](std::string_view, const Error&) { ++count; };
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(nothing.find(second->commit, ignore, {}).value(), 0u);
+  EXPECT_EQ(count, 2 * torn_at_first.size());
+  torn.clear();
+  EXPECT_EQ(finder.find(first->commit, on_match, {}).value(), 0u);
+  EXPECT_EQ(torn, std::vector<std::string>{""});
+}
+
 }  // namespace holdfast::flow

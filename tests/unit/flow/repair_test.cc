@@ -396,4 +396,36 @@ TEST_F(Repair, TheIndexIsMadeAnewFromManifests) {
   EXPECT_EQ(findings(), "");
 }
 
+TEST_F(Repair, DecidesNothingOnTopOfAHistoryThatWasAltered) {
+  repository_->remember_in(world_.cache());
+  ASSERT_TRUE(repository_->history({}).ok());
+  const auto newest = repository_->history({}).value().snapshots().back()->commit.transaction;
+  content_->objects.erase(repo::transaction_name(newest, "fate"));  // set back
+  alter(packs().front(), {repo::kPackHeaderBytes + 77});
+  const Objects before = content_->objects;
+  const auto report = repair(*repository_, {}, silent_, {});
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().kind(), Errc::damaged);
+  EXPECT_NE(report.error().text().find(repo::transaction_name(newest, "fate")), std::string::npos);
+  EXPECT_TRUE(content_->objects == before);
+}
+
+TEST_F(Repair, WithoutReferencesEverySnapshotIsLookedThrough) {
+  for (const std::string& name : names(*storage_, "t/")) {
+    if (name.ends_with("/refs")) ruin(name);
+  }
+  const std::string kept = findings();
+  EXPECT_NE(kept.find("/refs"), std::string::npos) << kept;
+  EXPECT_EQ(prune(*repository_, {}, silent_, {}).error().kind(), Errc::damaged);
+  LostReport lost = find_lost(*repository_, 0, silent_, {}).value();
+  EXPECT_TRUE(lost.files.empty());
+  EXPECT_FALSE(lost.unreadable.empty());
+  EXPECT_EQ(lost.exit_code(), 13);
+  // What is lost is told, though nobody knows whether a snapshot needs the pack.
+  for (const std::string& name : names(*storage_, "d/")) ruin(name);
+  lost = find_lost(*repository_, 0, silent_, {}).value();
+  EXPECT_EQ(lost.files.size(), 301u + 302u);
+  EXPECT_EQ(lost.damaged_snapshots.size(), 2u);
+}
+
 }  // namespace holdfast::flow

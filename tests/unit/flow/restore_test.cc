@@ -7,6 +7,8 @@
 
 #include <fstream>
 
+#include "base/inode_flags.h"
+#include "model/flags.h"
 #include "repo/transaction.h"
 #include "storage/memory.h"
 #include "tests/support/backup_world.h"
@@ -529,6 +531,92 @@ TEST_F(Restore, NewestFirstIsInTheOrderOfTimes) {
     EXPECT_TRUE(std::is_sorted(seen.times.rbegin(), seen.times.rend()));
     if (bytes != 1) expect_restored();
   }
+}
+
+TEST_F(Restore, NamesOfAFileThatFailedAreLeftAlone) {
+  files_ = FileSet();
+  files_.directory("home");
+  for (const char* path : {"home/one", "home/two"}) {
+    source::Item& item = files_.file(path, noise(700'000, 5)).item;
+    item.links = 2;
+    item.device = 1;
+    item.stamp.inode = 99;
+  }
+  backup();
+  for (const std::string& name : names(*storage_, "d/"))
+    content_->objects[name] = std::make_shared<const Buffer>(Buffer(content_->objects.at(name)->size()));
+  write_file(at("home/one"), "an older one");
+  write_file(at("home/two"), "a good copy");
+  sink::DirectoryOptions options;
+  options.overwrite = sink::Overwrite::always;
+  good({}, options);
+  EXPECT_EQ(read_file(at("home/two")), "a good copy");
+  EXPECT_EQ(stat_of(at("home/two")).st_nlink, 1u);
+  EXPECT_EQ(seen_.problems,
+            (std::map<std::string, Errc>{{"home/one", Errc::damaged}, {"home/two", Errc::failed}}));
+}
+
+TEST_F(Restore, DirectoriesOfWhichTheSnapshotSaysNothingMoreKeepWhatTheyAre) {
+  // All names but the first and the last are in leaves of the first run, which get lost.
+  const auto fill = [&](int from, int to, int version) {
+    for (int i = from; i < to; ++i) files_.file(fmt::format("home/mid/f{:04}", i), "x", version);
+  };
+  files_ = FileSet();
+  files_.directory("home");
+  for (int i = 0; i < 2500; ++i) files_.file(fmt::format("home/a{:04}", i), "x");
+  files_.directory("home/mid");
+  fill(0, 3000, 1);
+  backup();
+  const std::vector<std::string> first_trees = names(*storage_, "m/");
+  for (int i = 0; i < 300; ++i) files_.file(fmt::format("home/a{:04}", i), "x", 2);
+  fill(2400, 3000, 2);
+  backup();
+  for (const std::string& name : first_trees) content_->objects.erase(name);
+
+  RestoreSpec all, below, only, include;
+  below.subpath = "home";
+  only.only = {"home/mid/f2999"};
+  include.wanted = [](const model::Entry& entry) { return entry.path == "home/mid/f2999"; };
+  for (const RestoreSpec& spec : {all, below, only, include}) {
+    fs::remove_all(target());
+    const std::string mid = spec.subpath.empty() ? "home/mid" : "mid";
+    fs::create_directories(at(mid));
+    ASSERT_EQ(::chmod(at(mid).c_str(), 0751), 0);
+    const timespec times[2] = {{1'234'567'890, 5}, {1'234'567'890, 5}};
+    ASSERT_EQ(::utimensat(AT_FDCWD, at(mid).c_str(), times, 0), 0);
+    EXPECT_GT(run(spec).value().problems, 0u);
+    EXPECT_TRUE(there(mid + "/f2999"));
+    EXPECT_FALSE(there(mid + "/f0000"));
+    EXPECT_EQ(stat_of(at(mid)).st_mode & 07777, 0751u);
+    EXPECT_EQ(stat_of(at(mid)).st_mtim.tv_sec, 1'234'567'890);
+  }
+}
+
+TEST_F(Restore, DeleteTakesWhatIsImmutable) {
+  constexpr std::uint32_t kLocks = model::kFlagImmutable | model::kFlagAppendOnly;
+  const auto change_flags = [&](const std::string& path, std::uint32_t lock) {
+    const Fd fd(::open(at(path).c_str(), O_RDONLY | O_CLOEXEC));
+    std::uint32_t flags = 0;
+    return get_inode_flags(fd.get(), flags) == 0 && set_inode_flags(fd.get(), (flags & ~kLocks) | lock) == 0;
+  };
+  backup();
+  good();
+  write_file(at("home/extra"), "extra");
+  write_file(at("home/dir/extra/file"), "extra");
+  write_file(at("home/dir/extra/log"), "extra");
+  bool can = change_flags("home/extra", model::kFlagImmutable);
+  can = can && change_flags("home/dir/extra/log", model::kFlagAppendOnly);
+  can = can && change_flags("home/dir/extra", model::kFlagImmutable);
+  if (can) {
+    RestoreSpec spec;
+    spec.delete_others = true;
+    EXPECT_EQ(good(spec).problems, 0u);
+  }
+  for (const char* path : {"home/extra", "home/dir/extra", "home/dir/extra/log"}) {
+    EXPECT_FALSE(can && there(path)) << path;
+    if (there(path)) change_flags(path, 0);  // else nobody could remove the scratch folder
+  }
+  if (!can) GTEST_SKIP() << "no such flags here";
 }
 
 }  // namespace holdfast::flow

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "flow/forget.h"
 #include "storage/memory.h"
 #include "tests/support/backup_world.h"
@@ -26,6 +28,7 @@ class MoodyStorage final : public testing::PassingStorage {
   Result<Buffer> get(const std::string& name, storage::ByteRange range, std::stop_token stop) override {
     {
       std::unique_lock lock(mutex_);
+      if (held_) ++waited_;
       changed_.wait(lock, stop, [&] { return !held_; });
       if (fails_) return Error(Errc::unreachable, "the network is down");
     }
@@ -33,6 +36,8 @@ class MoodyStorage final : public testing::PassingStorage {
   }
   void hold(bool held) { set(held_, held); }
   void fail(bool fails) { set(fails_, fails); }
+  // How many reads had to wait.
+  std::uint64_t waited() const { return waited_; }
 
  private:
   void set(bool& what, bool to) {
@@ -43,6 +48,7 @@ class MoodyStorage final : public testing::PassingStorage {
   std::mutex mutex_;  // guards held_ and fails_
   std::condition_variable_any changed_;
   bool held_ = false, fails_ = false;
+  std::atomic<std::uint64_t> waited_ = 0;
 };
 
 class Mount : public ::testing::Test {
@@ -269,6 +275,53 @@ TEST_F(Mount, HardLinksAreOneFile) {
   EXPECT_EQ(look("snapshots/latest/home/other").value().links, 1u);
   EXPECT_NE(look("snapshots/latest/home/other").value().file, one.file);
   EXPECT_EQ(read("snapshots/latest/home/z/three").value(), "linked");
+}
+
+// Counting takes a walk of a tree; who looks into another one doesn't wait for it, and who wants the same
+// count has no walk of his own.
+TEST_F(Mount, WhoLooksAtLinksWaitsForNobodyElsesWalk) {
+  files_.directory("home");
+  for (const char* path : {"home/a", "home/b"}) {
+    source::Item& item = files_.file(path, "linked").item;
+    item.links = 2;
+    item.device = 1;
+    item.stamp.inode = 99;
+  }
+  files_.file("home/c", "other");
+  for (int i = 0; i < 3000; ++i) files_.file(fmt::format("home/f{:04}", i), "x");
+  backup();
+  for (int i = 1000; i < 3000; ++i) files_.file(fmt::format("home/f{:04}", i), "x", 2);
+  backup();
+  open();
+  const Inode first = inode("snapshots/" + list(inode("snapshots")).front() + "/home");
+  const Inode second = inode("snapshots/latest/home");
+  const auto links_of = [&](Inode folder) {
+    return std::async(std::launch::async, [this, folder] { return mounted_->find(folder, "a", {}); });
+  };
+  ASSERT_EQ(mounted_->find(second, "a", {}).value().links, 2u);
+  ASSERT_TRUE(mounted_->find(first, "c", {}).ok());  // what leads there is known; the rest of the tree is not
+  store_.hold(true);
+  auto walking = links_of(first);
+  while (store_.waited() == 0) std::this_thread::yield();
+  const std::uint64_t fetches = mounted_->chunks().fetches();
+  auto same = links_of(first);
+  auto other = links_of(second);
+  const auto in_time = other.wait_for(std::chrono::seconds(30));
+  EXPECT_EQ(same.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  store_.hold(false);
+  ASSERT_EQ(in_time, std::future_status::ready);
+  EXPECT_EQ(other.get().value().links, 2u);
+  EXPECT_EQ(walking.get().value().links, 2u);
+  EXPECT_EQ(same.get().value().links, 2u);
+  EXPECT_LT(mounted_->chunks().fetches(), fetches + 20);
+  // One that gives up leaves no trace.
+  mounted_.reset();
+  open();
+  const Inode again = inode("snapshots/latest/home");
+  store_.fail(true);
+  EXPECT_EQ(mounted_->find(again, "a", {}).error().kind(), Errc::unreachable);
+  store_.fail(false);
+  EXPECT_EQ(mounted_->find(again, "a", {}).value().links, 2u);
 }
 
 TEST_F(Mount, AFolderOfManyIsNotReadForOne) {

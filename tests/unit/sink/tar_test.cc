@@ -1,8 +1,10 @@
 #include "sink/tar.h"
+#include "sink/zip_cpio.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <fstream>
 #include <map>
 
 #include "source/files.h"
@@ -128,6 +130,41 @@ TEST(TarSink, SaysWhenItCannotWrite) {
   ASSERT_TRUE(tar.begin(file_entry("f", 0)).ok());
   ASSERT_TRUE(tar.end().ok());
   EXPECT_EQ(tar.finish().error().kind(), Errc::no_space);
+}
+
+// Its headers have 32 bits for the number that readers tell the files by.
+TEST(CpioSink, FilesOfTwoGroupsAreNeverTakenForOne) {
+  TempTree out;
+  {
+    const auto cpio = open_cpio(create(out.at("a.cpio"))).value();
+    for (const char* file : {"a", "b"}) {
+      for (const char* name : {"1", "2"}) {
+        model::Entry entry = file_entry(std::string(file) + name, 1);
+        entry.link_group = (*file == 'a' ? std::uint64_t{1} << 40 : std::uint64_t{1} << 50) | 7;
+        const bool first = *name == '1';
+        ASSERT_TRUE(cpio->begin(entry, first ? "" : std::string(file) + "1").ok());
+        if (first) {
+          ASSERT_TRUE(cpio->write(as_bytes(file)).ok());
+        }
+        ASSERT_TRUE(cpio->end().ok());
+      }
+    }
+    ASSERT_TRUE(cpio->finish().ok());
+  }
+  out.directory("x");
+  ASSERT_EQ(::system(("cd " + out.at("x") + " && cpio -idm --quiet < ../a.cpio").c_str()), 0);
+  std::map<std::string, ino_t> inodes;
+  for (const char* name : {"a1", "a2", "b1", "b2"}) {
+    std::ifstream in(out.at(std::string("x/") + name));
+    std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    EXPECT_EQ(bytes, std::string(name, 1)) << name;
+    struct stat st;
+    ASSERT_EQ(::stat(out.at(std::string("x/") + name).c_str(), &st), 0);
+    inodes[name] = st.st_ino;
+  }
+  EXPECT_EQ(inodes["a1"], inodes["a2"]);
+  EXPECT_EQ(inodes["b1"], inodes["b2"]);
+  EXPECT_NE(inodes["a1"], inodes["b1"]);
 }
 
 }  // namespace
