@@ -224,6 +224,7 @@ void Surveyor::add_manifest(const model::Manifest& manifest) {
     plan.object_bytes = pack.object_bytes;
     plan.root = pack.root;
     plan.listing = listing_hash(pack.chunks);
+    plan.slots = static_cast<std::uint32_t>(pack.chunks.size());
     packs_.insert_or_assign(id, std::move(plan));
   }
 }

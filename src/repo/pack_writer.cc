@@ -13,8 +13,9 @@ constexpr std::uint32_t kFullStripes = 9;
 
 }  // namespace
 
-PackWriter::PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id)
-    : storage_(storage), session_(context.session), index_(context.index) {
+PackWriter::PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id,
+                       std::optional<Anew> anew)
+    : storage_(storage), session_(context.session), index_(context.index), anew_(anew) {
   identity_.repository = context.repository;
   identity_.pack = id;
   identity_.salt = context.random.array<32>();
@@ -39,10 +40,34 @@ Result<std::uint32_t> PackWriter::add(const NewChunk& chunk) {
   return static_cast<std::uint32_t>(directory_.size() - 1);
 }
 
+void PackWriter::add_lost(const model::ManifestChunk& chunk) {
+  HF_ASSERT(anew_ && anew_->any_lost);
+  // Its place becomes a frame behind all others that the map does not keep; one byte will do.
+  directory_.push_back({chunk.id, 0, 0, std::max(chunk.plain_bytes, 1u), Codec::zstd, chunk.type});
+}
+
+// All frames but the one that stands for what is lost.
+Result<KeptFrames> PackWriter::kept_frames() const {
+  KeptFrames kept;
+  if (!anew_) return kept;
+  const std::size_t payload = identity_.payload_bytes();
+  const auto frames_for = [&](std::uint64_t bytes) {
+    return static_cast<std::uint32_t>((bytes + payload - 1) / payload);
+  };
+  const std::uint32_t data = frames_for(anew_->stream_bytes);
+  kept.generation = anew_->generation;
+  kept.frames = data + (anew_->any_lost ? 1 : 0) + frames_for(4 + std::uint64_t{48} * anew_->slots);
+  if ((kept.frames + 7) / 8 > kKeptMapBytesMax)
+    return Error(Errc::unsupported, "the pack has too many frames to be written anew");
+  kept.kept.assign(kept.frames, true);
+  if (anew_->any_lost) kept.kept[data] = false;
+  return kept;
+}
+
 Result<void> PackWriter::start(std::uint8_t frame_log2) {
   spool_ = TRY(storage_.spool());
   identity_.frame_log2 = frame_log2;
-  header_ = encode_header({identity_, {}});
+  header_ = encode_header({identity_, TRY(kept_frames())});
   frame_.resize(identity_.frame_bytes());
   parity_.emplace(identity_.frame_bytes(), parity::Layout{kFullStripes, 4});
   cipher_.emplace(data_keys(session_, identity_.salt), identity_hash(header_));
@@ -63,7 +88,7 @@ Result<void> PackWriter::emit_full_frames() {
 }
 
 Result<void> PackWriter::emit(FrameCipher& cipher, Bytes plain) {
-  cipher.seal(frames_, plain, frame_);
+  cipher.seal(frames_ + left_out_, plain, frame_);
   append(table_, crypto::hash(frame_));
   // Beyond what so many stripes hold, which only a huge last chunk brings about, parity is computed at the
   // end.
@@ -118,10 +143,27 @@ Result<void> PackWriter::emit_parity() {
   return {};
 }
 
+// Gives what is lost its place.
+Result<void> PackWriter::end_data() {
+  TRY(emit_rest(*cipher_, Bytes(pending_).subspan(pending_at_)));
+  if (!anew_) return {};
+  HF_ASSERT(stream_bytes_ == anew_->stream_bytes && directory_.size() == anew_->slots);
+  if (!anew_->any_lost) return {};
+  const std::uint64_t behind = std::uint64_t{frames_} * identity_.payload_bytes();
+  for (DirectoryEntry& e : directory_) {
+    if (e.stored_bytes > 0) continue;
+    e.offset = static_cast<std::uint32_t>(behind);
+    e.stored_bytes = 1;
+  }
+  stream_bytes_ = behind + 1;
+  left_out_ = 1;
+  return {};
+}
+
 Result<model::ManifestPack> PackWriter::finish(std::stop_token stop) {
   HF_ASSERT(!empty());
   if (spool_ == nullptr) TRY(start(frame_log2(stream_bytes_)));
-  TRY(emit_rest(*cipher_, Bytes(pending_).subspan(pending_at_)));
+  TRY(end_data());
   Trailer trailer;
   trailer.data_frames = frames_;
   FrameCipher directory_cipher(directory_keys(index_, identity_.salt), identity_hash(header_));
@@ -138,7 +180,7 @@ Result<model::ManifestPack> PackWriter::finish(std::stop_token stop) {
   TRY(write(table_));
   TRY(write(encode_trailer(trailer, header_)));
   TRY(flush());
-  TRY(storage_.put(pack_name(identity_.pack, 0), *spool_, stop));
+  TRY(storage_.put(pack_name(identity_.pack, anew_ ? anew_->generation : 0), *spool_, stop));
 
   model::ManifestPack pack;
   pack.pack = identity_.pack.pack;
