@@ -81,7 +81,10 @@ std::string finding_json(const flow::Finding& finding) {
   object.add("severity", flow::word(finding.severity))
       .add("kind", finding.kind)
       .add("object", finding.object);
-  return object.add("snapshots", finding.snapshots).add("message", finding.text).text();
+  return object.add("snapshots", finding.snapshots)
+      .add("message", finding.text)
+      .add("wanted", finding.wanted)
+      .text();
 }
 
 std::string freshness_json(const flow::Freshness& fresh) {

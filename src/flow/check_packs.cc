@@ -64,9 +64,9 @@ Result<PackResult> PackCheck::run(PackPlan plan, std::stop_token stop) {
   if (result.ok() || result.error().kind() == Errc::stopped) return result;
   const std::string name = repo::pack_name(plan.object.id, plan.object.generation);
   if (result.error().kind() == Errc::not_found) {
-    findings_.damaged("pack", name, "the pack is missing", DamagedSlots{plan.object.id, {}});
+    findings_.damaged("pack", name, "the pack is missing", DamagedSlots{plan.object.id, {}, plan.slots});
   } else {
-    findings_.add("pack", name, result.error(), DamagedSlots{plan.object.id, {}});
+    findings_.add("pack", name, result.error(), DamagedSlots{plan.object.id, {}, plan.slots});
   }
   return PackResult{};
 }

@@ -327,7 +327,7 @@ Result<void> Surveyor::compare_with_store() {
     const auto now = findings_.generation_now(id, stop_);
     if (now.ok() && now.value() != plan.object.generation) continue;
     findings_.damaged("pack", repo::pack_name(id, plan.object.generation), "the pack is missing",
-                      DamagedSlots{id, {}});
+                      DamagedSlots{id, {}, plan.slots});
   }
   return {};
 }
