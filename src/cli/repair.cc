@@ -12,10 +12,11 @@
 namespace holdfast::cli {
 
 void declare(Syntax& syntax, RepairOptions& options) {
-  Argument& what = syntax.argument(
-      "WHAT", &options.what,
-      "packs: write what is damaged anew, and list what is lost, for backups to store it again; index: make this machine's index and caches anew; snapshots: say "
-      "which bytes of which files stay lost");
+  Argument& what =
+      syntax.argument("WHAT", &options.what,
+                      "packs: write what is damaged anew, and list what is lost, for backups to store it "
+                      "again; index: make this machine's index and caches anew; snapshots: say "
+                      "which bytes of which files stay lost");
   what.required = true;
   what.choices = {"packs", "index", "snapshots"};
   syntax.argument("PACK", &options.ids, "with packs: these only, as the check names them; else all");

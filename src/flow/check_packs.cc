@@ -176,8 +176,7 @@ Hash listing_hash(const std::vector<model::ManifestChunk>& chunks) {
 
 Hash listing_hash(const std::vector<repo::DirectoryEntry>& directory) {
   Encoder out;
-  for (const repo::DirectoryEntry& e : directory)
-    encode_chunk(out, e.id, e.type, e.plain_bytes);
+  for (const repo::DirectoryEntry& e : directory) encode_chunk(out, e.id, e.type, e.plain_bytes);
   return crypto::hash(out.bytes());
 }
 

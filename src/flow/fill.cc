@@ -130,10 +130,9 @@ Result<void> Filler::write(const crypto::Key& session) {
 }
 
 Result<void> Filler::read_back(const crypto::Key& session) {
-  const auto pack =
-      TRY(repo::PackReader::open(repository_.storage(),
-                                 {repository_.config().id, &session, *repository_.secrets().index},
-                                 filling_.pack, target_.to, stop_));
+  const auto pack = TRY(repo::PackReader::open(
+      repository_.storage(), {repository_.config().id, &session, *repository_.secrets().index}, filling_.pack,
+      target_.to, stop_));
   for (std::uint32_t slot = 0; slot < origins_.size(); ++slot) {
     if (origins_[slot].from == Origin::From::nowhere) continue;
     TRY(pack->read(slot, repository_.chunk_id_key(), stop_));
@@ -151,7 +150,8 @@ Result<model::Slots> Filler::run() {
   bool any = false;
   for (std::uint32_t slot = 0; slot < filling_.chunks.size(); ++slot) {
     if (stop_.stop_requested()) return Error(Errc::stopped, "stopped");
-    origins_.push_back(TRY(origin_of(slot)));
+    const Origin origin = TRY(origin_of(slot));
+    origins_.push_back(origin);
     if (origins_.back().from != Origin::From::nowhere) has.insert(slot);
     any = any || origins_.back().from == Origin::From::elsewhere;
   }

@@ -10,7 +10,7 @@ namespace holdfast::flow {
 // One pack, and what can be filled in.
 struct Filling {
   model::PackId pack;
-  std::vector<model::ManifestChunk> chunks;                     // of the pack, by slot
+  std::vector<model::ManifestChunk> chunks;                      // of the pack, by slot
   std::map<std::uint32_t, std::vector<model::Address>> sources;  // of slots that are lost
 };
 

@@ -25,8 +25,8 @@ constexpr int kPlansMax = 5;
 constexpr int kTurnsMax = 200;
 constexpr std::uint64_t kCopyBytes = 4 * kMiB;
 
-// That the next entry that is here knows it: by the one after it, or where more are missing, by those that the
-// replica has between.
+// That the next entry that is here knows it: by the one after it, or where more are missing, by those that
+// the replica has between.
 Result<void> verify_chained(const repo::Repository& repository, storage::Storage& replica,
                             std::uint64_t number, Bytes body, std::stop_token stop) {
   const repo::Config& config = repository.config();
@@ -202,8 +202,12 @@ Result<void> Repairer::rewrite(const Step& step) {
   const std::uint64_t entry = TRY(condemn(step, log, kept));
   const auto generation = static_cast<std::uint32_t>(entry + 1);
   const auto lost = log.lost.find(*step.pack);
-  repo::Relocation relocation{*step.pack,    step.generation, generation,
-                              kept,          &source(step),   root(step),
+  repo::Relocation relocation{*step.pack,
+                              step.generation,
+                              generation,
+                              kept,
+                              &source(step),
+                              root(step),
                               lost == log.lost.end() ? model::Slots() : lost->second};
   const auto made =
       repo::relocate(storage_, repository_.config().id, *repository_.secrets().index, relocation, stop_);
@@ -284,7 +288,8 @@ Result<RepairReport> repair(const repo::Repository& repository, const RepairOpti
       report.failed.push_back(
           {severity_of(done.error().kind()), "pack", step.object, {}, done.error().text()});
     }
-    if (!small) TRY(keep_list(report, report.found, record_found(repository, report.plan, report.done, stop)));
+    if (!small)
+      TRY(keep_list(report, report.found, record_found(repository, report.plan, report.done, stop)));
     if (!small || !any) break;
   }
   return report;

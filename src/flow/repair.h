@@ -44,8 +44,8 @@ struct RepairPlan {
   };
   std::vector<Step> steps;
   std::vector<Finding> stays;               // what is wrong, and can't be mended by this
-  std::map<model::PackId, Seen> lost;   // to go on the wanted list
-  std::map<model::PackId, Seen> found;  // on it, and there again
+  std::map<model::PackId, Seen> lost;       // to go on the wanted list
+  std::map<model::PackId, Seen> found;      // on it, and there again
   std::uint64_t packs = 0, bytes_read = 0;  // looked at
 
   std::uint64_t count(Severity severity) const;

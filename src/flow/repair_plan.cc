@@ -1,8 +1,8 @@
 #include <fmt/core.h>
 
 #include "flow/check_survey.h"
-#include "flow/frame_scan.h"
 #include "flow/repair.h"
+#include "flow/repair_look.h"
 #include "repo/rights.h"
 
 namespace holdfast::flow {
@@ -13,100 +13,6 @@ using repo::Vital;
 namespace {
 
 using Step = RepairPlan::Step;
-
-// One object of a pack, as it is in one store.
-struct Look {
-  std::string wrong;  // "" if nothing
-  std::string lost;   // what parity can't replace; "" if nothing
-  bool gone = false;  // there is no such object
-  std::optional<Error> unreachable;
-  std::uint64_t bytes = 0;
-  model::Slots lost_slots;  // that parity can't bring back, or that the object has no longer
-
-  bool usable() const { return lost.empty() && !gone && !unreachable; }
-};
-
-// All slots that the log says are there.
-model::Slots kept_of(const PackPlan& plan, const repo::LogState& log) {
-  if (const auto gone = log.deleted.find(plan.object.id); gone != log.deleted.end()) return gone->second.kept;
-  model::Slots all = plan.needed;
-  for (std::uint32_t slot = 0; slot < plan.slots; ++slot) all.insert(slot);
-  return all;
-}
-
-// Whether the directory is the one that the manifest lists.
-Result<void> compare(const PackPlan& plan, repo::PackReader& pack, std::uint32_t generation) {
-  TRY(pack.frames().expect_generation());
-  if (!plan.named) return {};
-  if (listing_hash(pack.directory()) != plan.listing)
-    return Error(Errc::damaged, "its directory is not what the manifest says");
-  TRY(pack.frames().load_table({}));
-  if (generation == 0 && pack.trailer().root != plan.root)
-    return Error(Errc::damaged, "its root is not what the manifest says");
-  return {};
-}
-
-// Of the slots `kept`, those that can't be had; `missing` counts those that snapshots need and of which there
-// are no frames.
-model::Slots lost_slots(const repo::PackReader& pack, repo::PackFrames& frames, const FrameLosses& losses,
-                        const model::Slots& kept) {
-  std::set<std::uint32_t> bad;
-  for (const std::uint32_t position : losses.beyond_parity()) {
-    if (position < frames.trailer().frames()) bad.insert(frames.number_of(position));
-  }
-  const std::size_t payload = pack.header().identity.payload_bytes();
-  model::Slots out;
-  for (std::uint32_t slot = 0; slot < pack.directory().size(); ++slot) {
-    if (!kept.contains(slot)) continue;
-    const repo::DirectoryEntry& e = pack.directory()[slot];
-    const auto at = bad.lower_bound(static_cast<std::uint32_t>(e.offset / payload));
-    const bool touched = at != bad.end() && *at <= (std::uint64_t{e.offset} + e.stored_bytes - 1) / payload;
-    if (touched || !pack.has(slot)) out.insert(slot);
-  }
-  return out;
-}
-
-Result<Look> examine(storage::Storage& storage, const repo::Repository& repository, const PackPlan& plan,
-                     std::uint32_t generation, const model::Slots& kept, std::stop_token stop) {
-  const auto root = plan.named ? std::optional(plan.root) : std::nullopt;
-  const repo::PackReader::Keys keys{repository.config().id, nullptr, *repository.secrets().index, root};
-  const auto pack = TRY(repo::PackReader::open(storage, keys, plan.object.id, generation, stop));
-  TRY(compare(plan, *pack, generation));
-  repo::PackFrames& frames = pack->frames();
-  const FrameLosses losses = TRY(find_losses(frames, stop));
-  Look look;
-  look.bytes = frames.object_bytes();
-  for (const std::string& note : frames.take_end_notes())
-    look.wrong += (look.wrong.empty() ? "" : "; ") + note;
-  if (!losses.empty()) look.wrong += (look.wrong.empty() ? "" : "; ") + losses.text();
-  if (!losses.repairable()) look.lost = losses.text();
-  if (losses.repairable() && generation == 0) return look;
-  look.lost_slots = lost_slots(*pack, frames, losses, kept);
-  if (look.lost.empty() && look.lost_slots.intersects(plan.needed)) {
-    look.lost = "chunks that it lost earlier were not stored again yet";
-    look.wrong += (look.wrong.empty() ? "" : "; ") + look.lost;
-  }
-  return look;
-}
-
-Result<Look> look_at(storage::Storage& storage, const repo::Repository& repository, const PackPlan& plan,
-                     std::uint32_t generation, const model::Slots& kept, std::stop_token stop) {
-  auto look = examine(storage, repository, plan, generation, kept, stop);
-  if (look.ok() || look.error().kind() == Errc::stopped) return look;
-  Look out;
-  const Error& error = look.error();
-  out.gone = error.kind() == Errc::not_found;
-  if (out.gone) {
-    out.wrong = out.lost = "the pack is missing";
-    out.lost_slots = kept;
-  } else if (severity_of(error.kind()) == Severity::damaged) {
-    out.wrong = out.lost = error.text();
-    out.lost_slots = kept;
-  } else {
-    out.unreachable = error.copy();
-  }
-  return out;
-}
 
 class Planner {
  public:
@@ -213,8 +119,7 @@ Result<std::optional<Look>> Planner::look_here(PackPlan& pack, model::Slots& kep
       const std::lock_guard lock(mutex_);
       kept = kept_of(pack, log_);
     }
-    Look here =
-        TRY(look_at(repository_.storage(), repository_, pack, pack.object.generation, kept, stop));
+    Look here = TRY(look_at(repository_.storage(), repository_, pack, pack.object.generation, kept, stop));
     if (here.usable()) return std::optional(std::move(here));
     const std::lock_guard lock(mutex_);
     const bool followed = repository_.log().follow(log_, stop).ok();
@@ -274,7 +179,8 @@ Result<void> Planner::plan_fillings(std::stop_token stop) {
   std::map<PackId, std::shared_ptr<const Filling>> fillings;
   const repo::Secrets& secrets = repository_.secrets();
   if (secrets.read && secrets.content) {
-    for (Filling& filling : TRY(find_fillings(repository_, log_, lost, stop)))
+    std::vector<Filling> found = TRY(find_fillings(repository_, log_, lost, stop));
+    for (Filling& filling : found)
       fillings[filling.pack] = std::make_shared<const Filling>(std::move(filling));
   }
   for (const Beyond& b : beyond_) {
@@ -293,10 +199,11 @@ Result<void> Planner::plan_fillings(std::stop_token stop) {
     }
     const bool wanted = !b.look.lost_slots.empty();
     stays(Severity::damaged, b.pack,
-          b.look.lost + (wanted ? fmt::format("; {} chunks are wanted: the next backup that meets one stores it "
-                                              "again",
-                                              left.count())
-                                : ""),
+          b.look.lost + (wanted
+                             ? fmt::format("; {} chunks are wanted: the next backup that meets one stores it "
+                                           "again",
+                                           left.count())
+                             : ""),
           wanted);
   }
   return {};

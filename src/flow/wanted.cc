@@ -41,9 +41,9 @@ Result<model::Slots> there_again(const repo::Repository& repository, const repo:
   model::Slots slots = listed(log, id), out;
   const auto generation = log.generation(id);
   if (slots.empty() || !generation) return out;
-  const auto pack = TRY(repo::PackReader::open(
-      repository.storage(), {repository.config().id, nullptr, *repository.secrets().index}, id, *generation,
-      stop));
+  const auto pack = TRY(repo::PackReader::open(repository.storage(),
+                                               {repository.config().id, nullptr, *repository.secrets().index},
+                                               id, *generation, stop));
   for (std::uint32_t slot = 0; slot < pack->directory().size(); ++slot) {
     if (slots.contains(slot) && pack->has(slot)) out.insert(slot);
   }

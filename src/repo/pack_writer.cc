@@ -67,7 +67,8 @@ Result<KeptFrames> PackWriter::kept_frames() const {
 Result<void> PackWriter::start(std::uint8_t frame_log2) {
   spool_ = TRY(storage_.spool());
   identity_.frame_log2 = frame_log2;
-  header_ = encode_header({identity_, TRY(kept_frames())});
+  const KeptFrames kept = TRY(kept_frames());
+  header_ = encode_header({identity_, kept});
   frame_.resize(identity_.frame_bytes());
   parity_.emplace(identity_.frame_bytes(), parity::Layout{kFullStripes, 4});
   cipher_.emplace(data_keys(session_, identity_.salt), identity_hash(header_));

@@ -88,7 +88,8 @@ SCENARIOS = (
     Scenario('repair beside a prune', 'CC-', ((3, 1), (1, 2)), (3,), F0, writers=((2,),), dedup=3,
              items=(0,), collectors=2, forget=0b010, uploads=False, heal=True, max_log=4, large=True,
              reached=('deleted', 'lifted', 'moved', 'told')),
-    # Slot 0 is lost, and snapshot 0 needs it. A writer that meets its content stores it again; repair fills it in.
+    # Slot 0 is lost, and snapshot 0 needs it. A writer that meets its content stores it again; repair fills
+    # it in.
     Scenario('wanted', 'C-', ((3, 1),), (2,), (('W', 0, 1),), writers=((1,),), dedup=3, items=(0,),
              forget=0b11, heal=True, lost=1, max_log=5,
              reached=('deleted', 'moved', 'told', 'wanted', 'found'),
