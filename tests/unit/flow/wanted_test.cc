@@ -46,7 +46,9 @@ class Wanted : public ::testing::Test {
     const auto header = repo::decode_header(Bytes(bytes).first(repo::kPackHeaderBytes)).value();
     ASSERT_EQ(trailer.stripes, 1u);
     const auto spoil = [&](std::uint32_t frame) {
-      bytes[repo::kPackHeaderBytes + frame * header.identity.frame_bytes() + 40] ^= 0x20;
+      const auto at = bytes.begin() + static_cast<std::ptrdiff_t>(repo::kPackHeaderBytes +
+                                                                  frame * header.identity.frame_bytes());
+      std::fill(at + 40, at + 60, std::uint8_t{0});
     };
     for (const std::uint32_t frame : frames) spoil(frame);
     for (std::uint32_t p = 0; p < trailer.parity_frames(); ++p) spoil(trailer.frames() + p);
