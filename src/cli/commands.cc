@@ -102,7 +102,10 @@ std::vector<Command> about_repositories() {
       make_command<RepairOptions>(
           {"repair"}, "Mend what is damaged, and say exactly what stays lost",
           "Only adds objects: what they replace is removed by the next prune. Reading mends by itself what "
-          "parity reaches; repair packs makes that last. Exit code 13 means that something stays lost.",
+          "parity reaches; repair packs makes that last. What it can't replace goes on a wanted list: the "
+          "next "
+          "backup that meets it stores it again, and the next repair packs, by a key that may read, puts it "
+          "where it was lost. Exit code 13 means that something stays lost.",
           &declare, &run),
       make_command<CopyOptions>({"copy"}, "Copy snapshots from another repository into this one", "",
                                 &declare, &run),

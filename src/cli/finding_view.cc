@@ -7,7 +7,7 @@ std::string finding_json(const flow::Finding& finding, const char* type) {
   if (type != nullptr) object.add("message_type", type);
   object.add("severity", flow::word(finding.severity)).add("kind", finding.kind);
   object.add("object", finding.object).add("snapshots", finding.snapshots);
-  return object.add("message", finding.text).text();
+  return object.add("message", finding.text).add("wanted", finding.wanted).text();
 }
 
 std::string findings_json(const std::vector<flow::Finding>& findings) {

@@ -7,7 +7,7 @@
 namespace holdfast::cli {
 
 // {"message_type":TYPE,"severity":"warning"|"unreachable"|"damaged","kind":…,"object":…,"snapshots":[…],
-// "message":…}; `type` where it is a line of its own.
+// "message":…,"wanted":…}; `type` where it is a line of its own.
 std::string finding_json(const flow::Finding& finding, const char* type = nullptr);
 std::string findings_json(const std::vector<flow::Finding>& findings);
 

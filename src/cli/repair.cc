@@ -12,10 +12,11 @@
 namespace holdfast::cli {
 
 void declare(Syntax& syntax, RepairOptions& options) {
-  Argument& what = syntax.argument(
-      "WHAT", &options.what,
-      "packs: write what is damaged anew; index: make this machine's index and caches anew; snapshots: say "
-      "which bytes of which files stay lost");
+  Argument& what =
+      syntax.argument("WHAT", &options.what,
+                      "packs: write what is damaged anew, and list what is lost, for backups to store it "
+                      "again; index: make this machine's index and caches anew; snapshots: say "
+                      "which bytes of which files stay lost");
   what.required = true;
   what.choices = {"packs", "index", "snapshots"};
   syntax.argument("PACK", &options.ids, "with packs: these only, as the check names them; else all");
@@ -55,6 +56,8 @@ void tell_findings(Context& context, const std::vector<flow::Finding>& findings)
 std::string pack_summary(const Context& context, const flow::RepairReport& report, bool dry_run) {
   const std::uint64_t damaged = report.plan.count(flow::Severity::damaged);
   const std::uint64_t unreachable = report.plan.count(flow::Severity::unreachable);
+  const std::uint64_t wanted = dry_run ? flow::count_slots(report.plan.lost) : report.wanted;
+  const std::uint64_t found = dry_run ? flow::count_slots(report.plan.found) : report.found;
   const std::size_t mended = dry_run ? report.plan.steps.size() : report.done.size();
   if (context.global.json) {
     JsonObject object;
@@ -62,12 +65,18 @@ std::string pack_summary(const Context& context, const flow::RepairReport& repor
     object.add("bytes_read", report.plan.bytes_read)
         .add("repaired", mended)
         .add("failed", report.failed.size());
+    object.add("wanted", wanted).add("found", found);
     return object.add("stay_damaged", damaged).add("unreachable", unreachable).text();
   }
   std::string out = fmt::format("{} looked at ({}): {} {}", counted(report.plan.packs, "pack"),
                                 size_text(report.plan.bytes_read), counted(mended, "object"),
                                 dry_run ? "would be repaired" : "repaired");
   if (!report.failed.empty()) out += fmt::format(", {} could not be", report.failed.size());
+  if (wanted > 0)
+    out += fmt::format(", {} {} on the wanted list", counted(wanted, "lost chunk"),
+                       dry_run ? "would be put" : "put");
+  if (found > 0)
+    out += fmt::format(", {} {} off it", counted(found, "chunk"), dry_run ? "would be taken" : "taken");
   if (damaged > 0) out += fmt::format(", {} DAMAGED still", counted(damaged, "object"));
   if (unreachable > 0) out += fmt::format(", {} could not be reached", counted(unreachable, "object"));
   return out;

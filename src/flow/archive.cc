@@ -129,10 +129,14 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
   pending.stamp = item.stamp;
   repo::LocalEntry* old = match(item.entry.path);
   repo::LocalEntry previous;
+  const bool lost = old != nullptr && context_.previous.lost(*old);
+  if (lost) ++read_for_loss_;
   if (old != nullptr) {
     pending.known = true;
     pending.provenance = {context_.previous.leaf(), old->base,
-                          is_same(*old, item.entry, item.stamp, racy_from_)};
+                          !lost && is_same(*old, item.entry, item.stamp, racy_from_)};
+    // What the repository has of this part of the tree is lost: a snapshot that has it again is a change.
+    if (pending.provenance.leaf == nullptr) changes_ = true;
     previous = std::move(*old);
     context_.previous.pop();
     if (pending.provenance.unchanged) {
@@ -163,14 +167,15 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
     std::vector<model::Extent> before =
         Slices(previous.entry.content).slice(0, kBundledFileBytesMax + kShiftBytesMax);
     std::erase_if(before, [&](const model::Extent& extent) {
-      return extent.hole || std::binary_search(sparse_.begin(), sparse_.end(), extent.chunk);
+      return extent.hole || !context_.transaction.log().usable(extent.chunk) ||
+             std::binary_search(sparse_.begin(), sparse_.end(), extent.chunk);
     });
     return queue_small(item, std::move(pending), false, std::move(before));
   }
   pending.entry = item.entry;
   if (item.stream) return queue_large(item, std::move(pending), nullptr);
   if (!regular || item.entry.size_bytes == 0) return enqueue(std::move(pending));
-  return queue_large(item, std::move(pending), pending.known ? &previous : nullptr);
+  return queue_large(item, std::move(pending), pending.known && !lost ? &previous : nullptr);
 }
 
 // False where the entry has to be left out, since no leaf of a tree can hold it.

@@ -54,6 +54,8 @@ class Archive {
   // A path of the source that had files last time and has none now; "" if none.
   std::string vanished_root() const;
   bool changed_anything() const { return changes_; }
+  // Files that were read again since some of what the last snapshot has of them is lost.
+  std::uint64_t read_for_loss() const { return read_for_loss_; }
 
  private:
   struct Pending {
@@ -109,6 +111,7 @@ class Archive {
   std::deque<Pending> pending_;
   std::size_t pending_jobs_ = 0;
   bool changes_ = false;
+  std::uint64_t read_for_loss_ = 0;
   bool left_out_ = false;                                  // something whose content a stop left incomplete
   bool resumed_ = false;                                   // the walk is where the last leg had been
   std::string reached_;                                    // where the walk is

@@ -1,5 +1,7 @@
 #include "flow/check.h"
 
+#include <fmt/core.h>
+
 #include <atomic>
 #include "flow/check_ledger.h"
 #include "flow/check_survey.h"
@@ -23,6 +25,22 @@ void choose_packs(std::vector<PackPlan>& packs, const CheckSpec& spec, const rep
   for (const PackPlan& plan : packs) all.push_back({repo::pack_name(plan.object.id, 0), plan.object_bytes});
   const std::vector<bool> chosen = PartChooser(spec.part, repository.random()).choose(all);
   for (std::size_t i = 0; i < packs.size(); ++i) packs[i].read = chosen[i];
+}
+
+// What the log says is lost of packs that were not read, so that no one looks whole that is not.
+void tell_wanted(const Survey& found, bool read, CheckFindings& findings) {
+  const auto told = findings.damaged_slots();
+  for (const PackPlan& plan : found.packs) {
+    const auto listed = found.log.lost.find(plan.object.id);
+    if (listed == found.log.lost.end() || (read && plan.read) || told.contains(plan.object.id)) continue;
+    model::Slots whole = plan.needed, lost = plan.needed;
+    whole.remove(listed->second);
+    lost.remove(whole);
+    if (lost.empty()) continue;
+    findings.damaged("pack", repo::pack_name(plan.object.id, plan.object.generation),
+                     fmt::format("{} chunks that snapshots need are lost", lost.count()),
+                     DamagedSlots{plan.object.id, lost});
+  }
 }
 
 // Says which snapshots the findings touch.
@@ -131,6 +149,7 @@ Result<CheckReport> check(const repo::Repository& repository, const CheckSpec& s
   }
   if (spec.ledger != nullptr)
     report.freshness = freshness_of(found.packs, *spec.ledger, repository.now().seconds);
+  tell_wanted(found, deep && !report.out_of_time, findings);
   TRY(attribute(repository, found.live, findings, stop));
   report.findings = findings.take();
   return report;

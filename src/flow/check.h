@@ -45,6 +45,7 @@ struct Finding {
   std::string object;                  // its name in the store
   std::vector<std::string> snapshots;  // ids of live commits that need what is damaged
   std::string text;
+  bool wanted = false;  // known before: the wanted list has all that is lost (decision 14)
 };
 
 // How long ago the packs that must be there were read and verified in full, by what this machine remembers.

@@ -80,9 +80,18 @@ bool CheckFindings::removed_since(const Found& found) {
   return was_there && !overlap(gone->second.kept, *found.where->slots);
 }
 
+// Whether all of it was known to be lost when the log was read.
+bool CheckFindings::is_wanted(const DamagedSlots& where) const {
+  const auto at = then_.lost.find(where.pack);
+  if (at == then_.lost.end()) return false;
+  if (where.slots) return !where.slots->empty() && at->second.contains(*where.slots);
+  return where.count > 0 && at->second.count() >= where.count;
+}
+
 void CheckFindings::put(Found found, Errc kind) {
   const Finding& finding = found.finding;
   if (finding.severity == Severity::damaged && removed_since(found)) return;
+  found.finding.wanted = finding.severity == Severity::damaged && found.where && is_wanted(*found.where);
   if (finding.severity == Severity::warning) {
     observer_.note(finding.object + ": " + finding.text);
   } else {

@@ -12,7 +12,8 @@ namespace holdfast::flow {
 // What of a pack a finding is about.
 struct DamagedSlots {
   model::PackId pack;
-  std::optional<model::Slots> slots;  // nothing: all of it
+  std::optional<model::Slots> slots;  // nothing: all of it …
+  std::uint32_t count = 0;            // … which is so many, where that is known
 };
 
 class CheckFindings {
@@ -53,6 +54,7 @@ class CheckFindings {
   };
   void put(Found found, Errc kind);
   bool removed_since(const Found& found);
+  bool is_wanted(const DamagedSlots& where) const;
 
   Observer& observer_;
   const repo::Repository* repository_ = nullptr;

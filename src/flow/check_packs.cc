@@ -16,12 +16,11 @@ using model::PackId;
 
 namespace {
 
-void encode_chunk(Encoder& out, const model::ChunkId& id, model::ChunkType type, std::uint32_t plain,
-                  std::uint32_t stored) {
+// Not how they are stored: what is filled in may be compressed otherwise.
+void encode_chunk(Encoder& out, const model::ChunkId& id, model::ChunkType type, std::uint32_t plain) {
   out.raw(id);
   out.u8(static_cast<std::uint8_t>(type));
   out.u32(plain);
-  out.u32(stored);
 }
 
 struct PackResult {
@@ -65,9 +64,9 @@ Result<PackResult> PackCheck::run(PackPlan plan, std::stop_token stop) {
   if (result.ok() || result.error().kind() == Errc::stopped) return result;
   const std::string name = repo::pack_name(plan.object.id, plan.object.generation);
   if (result.error().kind() == Errc::not_found) {
-    findings_.damaged("pack", name, "the pack is missing", DamagedSlots{plan.object.id, {}});
+    findings_.damaged("pack", name, "the pack is missing", DamagedSlots{plan.object.id, {}, plan.slots});
   } else {
-    findings_.add("pack", name, result.error(), DamagedSlots{plan.object.id, {}});
+    findings_.add("pack", name, result.error(), DamagedSlots{plan.object.id, {}, plan.slots});
   }
   return PackResult{};
 }
@@ -171,14 +170,13 @@ void PackCheck::report(const PackPlan& plan, repo::PackFrames& frames, const Fra
 
 Hash listing_hash(const std::vector<model::ManifestChunk>& chunks) {
   Encoder out;
-  for (const model::ManifestChunk& c : chunks) encode_chunk(out, c.id, c.type, c.plain_bytes, c.stored_bytes);
+  for (const model::ManifestChunk& c : chunks) encode_chunk(out, c.id, c.type, c.plain_bytes);
   return crypto::hash(out.bytes());
 }
 
 Hash listing_hash(const std::vector<repo::DirectoryEntry>& directory) {
   Encoder out;
-  for (const repo::DirectoryEntry& e : directory)
-    encode_chunk(out, e.id, e.type, e.plain_bytes, e.stored_bytes);
+  for (const repo::DirectoryEntry& e : directory) encode_chunk(out, e.id, e.type, e.plain_bytes);
   return crypto::hash(out.bytes());
 }
 

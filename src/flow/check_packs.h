@@ -15,6 +15,7 @@ struct PackPlan {
   std::uint64_t object_bytes = 0;
   Hash root{};
   Hash listing{};
+  std::uint32_t slots = 0;
   bool read = false;       // all of it
   std::string wrong_size;  // of generation 0: what is wrong with it; "" if nothing
 };

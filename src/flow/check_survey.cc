@@ -260,6 +260,7 @@ void Surveyor::add_manifest(const model::Manifest& manifest) {
     plan.object_bytes = pack.object_bytes;
     plan.root = pack.root;
     plan.listing = listing_hash(pack.chunks);
+    plan.slots = static_cast<std::uint32_t>(pack.chunks.size());
     packs_.insert_or_assign(id, std::move(plan));
   }
 }
@@ -362,7 +363,7 @@ Result<void> Surveyor::compare_with_store() {
     const auto now = findings_.generation_now(id, stop_);
     if (now.ok() && now.value() != plan.object.generation) continue;
     findings_.damaged("pack", repo::pack_name(id, plan.object.generation), "the pack is missing",
-                      DamagedSlots{id, {}});
+                      DamagedSlots{id, {}, plan.slots});
   }
   return {};
 }

@@ -191,9 +191,11 @@ Result<void> Collection::copy_kept(const repo::Mark& mark, std::uint64_t entry, 
     if (item.kept.empty() || copied_.contains({item.pack, entry})) continue;
     const auto from = mark.log.generation(item.pack);
     HF_ASSERT(from.has_value());
-    const auto bytes =
-        repo::relocate(repository_.storage(), repository_.config().id, *repository_.secrets().index,
-                       {item.pack, *from, static_cast<std::uint32_t>(entry + 1), item.kept}, stop);
+    repo::Relocation how{item.pack, *from, static_cast<std::uint32_t>(entry + 1), item.kept};
+    const auto lost = mark.log.lost.find(item.pack);
+    if (lost != mark.log.lost.end()) how.lost = lost->second;
+    const auto bytes = repo::relocate(repository_.storage(), repository_.config().id,
+                                      *repository_.secrets().index, how, stop);
     if (bytes.ok()) {
       copied_.insert({item.pack, entry});
       report_.bytes_copied += bytes.value();

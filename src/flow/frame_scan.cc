@@ -35,15 +35,21 @@ Result<void> scan_frames(repo::PackFrames& frames, Judge judge, const VisitFrame
   return {};
 }
 
-bool FrameLosses::repairable() const {
-  std::vector<std::uint32_t> losses(trailer_.stripes);
+std::uint32_t FrameLosses::stripe_of(std::uint32_t position) const {
+  const bool is_parity = position >= trailer_.frames();
+  return is_parity ? (position - trailer_.frames()) / trailer_.parity_per_stripe
+                   : position % trailer_.stripes;
+}
+
+bool FrameLosses::repairable() const { return beyond_parity().empty(); }
+
+std::vector<std::uint32_t> FrameLosses::beyond_parity() const {
+  std::vector<std::uint32_t> losses(trailer_.stripes), out;
+  for (const std::uint32_t position : lost_) ++losses[stripe_of(position)];
   for (const std::uint32_t position : lost_) {
-    const bool is_parity = position >= trailer_.frames();
-    const std::uint32_t stripe =
-        is_parity ? (position - trailer_.frames()) / trailer_.parity_per_stripe : position % trailer_.stripes;
-    if (++losses[stripe] > trailer_.parity_per_stripe) return false;
+    if (losses[stripe_of(position)] > trailer_.parity_per_stripe) out.push_back(position);
   }
-  return true;
+  return out;
 }
 
 std::string FrameLosses::text() const {

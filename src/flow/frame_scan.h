@@ -26,10 +26,13 @@ class FrameLosses {
   bool empty() const { return lost_.empty(); }
   // Whether every stripe has what it takes.
   bool repairable() const;
+  // Those in stripes that lost more than parity can rebuild; parity frames among them.
+  std::vector<std::uint32_t> beyond_parity() const;
   // "3 of 1040 frames are damaged (at 4, 17, 18): parity can rebuild them"
   std::string text() const;
 
  private:
+  std::uint32_t stripe_of(std::uint32_t position) const;
   repo::Trailer trailer_;
   std::vector<std::uint32_t> lost_;
 };

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include <set>
 #include <thread>
 
@@ -198,6 +200,24 @@ void release_checkpoints(const Run& run, const repo::Snapshot& done, repo::LogSt
   }
 }
 
+// What was read again; and what came to be known as lost while the run went on, so that it was still relied
+// upon.
+void tell_losses(const Run& run, const Archive& archive, const model::References& references,
+                 const repo::LogState& log, LegResult& leg) {
+  if (archive.read_for_loss() > 0)
+    run.observer.note(fmt::format("{} files were read again, as chunks of theirs were lost in the repository",
+                                  archive.read_for_loss()));
+  if (leg.end != Archive::End::complete) return;
+  const bool lost = std::any_of(log.lost.begin(), log.lost.end(), [&](const auto& pack) {
+    const auto at = references.find(pack.first);
+    return at != references.end() && at->second.intersects(pack.second);
+  });
+  if (!lost) return;
+  ++leg.report.problems;
+  leg.report.partial = true;
+  run.observer.note("chunks that this snapshot relies on were found lost meanwhile: run the backup again");
+}
+
 // Everything between open and commit. The transaction is undecided where this fails or commits nothing.
 Result<LegResult> store(Run& run, repo::Transaction& transaction, std::stop_token stop) {
   const repo::Repository& repository = run.repository;
@@ -217,7 +237,7 @@ Result<LegResult> store(Run& run, repo::Transaction& transaction, std::stop_toke
                                          spec.dry_run, counters, stop});
   repo::ChunkWriter metadata(transaction, true);
   repo::LocalTreeWriter memory(spec.dry_run ? "" : run.series, run.local.key(), repository.random());
-  repo::TreeWriter tree(repository, metadata, references, memory, previous.summary().nodes);
+  repo::TreeWriter tree(repository, metadata, references, memory, previous.nodes());
   Pace pace(repository.clock(), run.interval_ns, run.checkpoint.has_value());
   Archive archive({run.source, transaction, run.local, previous, baseline ? &*baseline : nullptr, pace,
                    run.told, pipeline, tree, spec, run.observer, counters, leg.report});
@@ -234,6 +254,8 @@ Result<LegResult> store(Run& run, repo::Transaction& transaction, std::stop_toke
   if (leg.end != Archive::End::complete) commit.kind = model::CommitKind::checkpoint;
   const model::Commit* before = previous.snapshot() == nullptr ? nullptr : &previous.snapshot()->commit;
   leg.report.snapshot = TRY(transaction.commit(std::move(commit), references, before, {}));
+
+  tell_losses(run, archive, references, transaction.log(), leg);
 
   known.committed({});
   remember(run, archive, previous, tree, *leg.report.snapshot, memory, start);

@@ -41,6 +41,7 @@ Result<Previous> Previous::open(const std::string& file, const repo::Transaction
     if (!references.ok() || !wholly_usable(references.value(), log)) return previous;
   }
   previous.snapshot_ = snapshot;
+  previous.log_ = &log;
   previous.summary_ = reader->summary();
   previous.reader_ = std::move(reader);
   return previous;
@@ -63,6 +64,20 @@ model::Time Previous::racy_from() const {
   return from;
 }
 
+std::vector<std::pair<model::ShortId, model::Address>> Previous::nodes() const {
+  auto nodes = summary_.nodes;
+  if (log_ != nullptr) std::erase_if(nodes, [&](const auto& node) { return log_->is_lost(node.second); });
+  return nodes;
+}
+
+bool Previous::lost(const repo::LocalEntry& entry) const {
+  if (log_ == nullptr || log_->lost.empty()) return false;
+  const std::vector<model::Extent>& content = entry.entry.content;
+  return std::any_of(content.begin(), content.end(), [&](const model::Extent& extent) {
+    return !extent.hole && log_->is_lost(extent.chunk);
+  });
+}
+
 repo::LocalEntry* Previous::peek() {
   while (reader_ != nullptr && at_ >= leaf_.entries.size()) {
     at_ = 0;
@@ -71,6 +86,9 @@ repo::LocalEntry* Previous::peek() {
       // Damaged from here on, or at its end: the rest of the walk finds nothing to compare with.
       leaf_.entries.clear();
       reader_.reset();
+    } else if (log_ != nullptr && leaf_.origin != nullptr &&
+               (log_->is_lost(leaf_.origin->address) || log_->is_lost(leaf_.origin->base))) {
+      leaf_.origin.reset();
     }
   }
   return reader_ == nullptr ? nullptr : &leaf_.entries[at_];

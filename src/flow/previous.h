@@ -29,13 +29,20 @@ class Previous {
   // A file whose ctime is not before this may have changed unseen during the run that stored it.
   model::Time racy_from() const;
 
+  // Inner nodes that may be referred to.
+  std::vector<std::pair<model::ShortId, model::Address>> nodes() const;
+
   // The entry at the cursor; null at the end.
   repo::LocalEntry* peek();
+  // Null where what the repository has of it is lost: it must be stored again.
   const std::shared_ptr<const repo::LeafOrigin>& leaf() const { return leaf_.origin; }
+  // Whether some of the content is lost, as the log says: the file must be read again.
+  bool lost(const repo::LocalEntry& entry) const;
   void pop() { ++at_; }
 
  private:
   const repo::Snapshot* snapshot_ = nullptr;
+  const repo::LogState* log_ = nullptr;  // the transaction's; null: only to compare
   repo::LocalSummary summary_;
   std::unique_ptr<repo::LocalTreeReader> reader_;
   repo::LocalLeaf leaf_;

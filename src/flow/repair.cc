@@ -25,21 +25,30 @@ constexpr int kPlansMax = 5;
 constexpr int kTurnsMax = 200;
 constexpr std::uint64_t kCopyBytes = 4 * kMiB;
 
-// That the entry after it knows it.
-Result<void> verify_chained(const repo::Repository& repository, std::uint64_t number, Bytes body,
-                            std::stop_token stop) {
-  const std::string after = repo::log_name(number + 1);
-  const Buffer next = TRY(repository.storage().get(after, {}, stop));
-  const repo::Unwrapped vital = TRY(repo::unwrap_vital(Vital::log, next, after));
-  Decoder in(vital.body);
-  in.u64();
-  if (in.array<32>() == crypto::hash(body)) return {};
-  return Error(Errc::damaged, after + " was written after another");
+// That the next entry that is here knows it: by the one after it, or where more are missing, by those that
+// the replica has between.
+Result<void> verify_chained(const repo::Repository& repository, storage::Storage& replica,
+                            std::uint64_t number, Bytes body, std::stop_token stop) {
+  const repo::Config& config = repository.config();
+  for (Hash hash = crypto::hash(body);;) {
+    const std::string after = repo::log_name(++number);
+    auto next = repository.storage().get(after, {}, stop);
+    const bool missing = !next.ok() && next.error().kind() == Errc::not_found;
+    if (missing) next = replica.get(after, {}, stop);
+    const Buffer object = TRY(std::move(next));
+    const repo::Unwrapped vital = TRY(repo::unwrap_vital(Vital::log, object, after));
+    if (missing) TRY(repo::verify_body(config.log, config.id, after, vital.body));
+    Decoder in(vital.body);
+    in.u64();
+    if (in.array<32>() != hash) return Error(Errc::damaged, after + " was written after another");
+    if (!missing) return {};
+    hash = crypto::hash(vital.body);
+  }
 }
 
 // Whether a small object is what its name says, in both copies, and written by who may.
-Result<void> verify_small(const repo::Repository& repository, const std::string& name, const Buffer& object,
-                          std::stop_token stop) {
+Result<void> verify_small(const repo::Repository& repository, storage::Storage& replica,
+                          const std::string& name, const Buffer& object, std::stop_token stop) {
   const repo::Config& config = repository.config();
   const auto number = repo::parse_log_name(name);
   const auto kind = vital_kind(name);
@@ -49,7 +58,7 @@ Result<void> verify_small(const repo::Repository& repository, const std::string&
   if (vital.one_copy_damaged) return Error(Errc::damaged, "one of two copies inside is damaged");
   if (number) {
     TRY(repo::verify_body(config.log, config.id, name, vital.body));
-    return verify_chained(repository, *number, vital.body, stop);
+    return verify_chained(repository, replica, *number, vital.body, stop);
   }
   if (*kind == Vital::open || *kind == Vital::fate) {
     TRY(repo::verify_body(config.commit, config.id, name, vital.body));
@@ -69,6 +78,7 @@ class Repairer {
 
   Result<void> perform(const Step& step) {
     if (step.action == RepairPlan::Action::rewrite) return rewrite(step);
+    if (step.action == RepairPlan::Action::fill) return fill_in(step);
     return step.pack ? fetch_pack(step) : fetch_small(step);
   }
 
@@ -76,6 +86,9 @@ class Repairer {
   Result<void> fetch_small(const Step& step);
   Result<void> fetch_pack(const Step& step);
   Result<void> rewrite(const Step& step);
+  Result<void> fill_in(const Step& step);
+  Result<void> end(const Step& step, repo::LogState& log, std::uint64_t entry, const model::Slots& kept,
+                   Result<void> made);
   Result<std::uint64_t> condemn(const Step& step, repo::LogState& log, model::Slots& kept);
   Result<void> conclude(const Step& step, repo::LogState& log, std::uint64_t entry, const model::Slots& kept);
   Result<void> expect_whole(const Step& step, std::uint32_t generation);
@@ -93,7 +106,8 @@ class Repairer {
 
 Result<void> Repairer::fetch_small(const Step& step) {
   const Buffer object = TRY_AS(options_.replica->get(step.object, {}, stop_), "the replica");
-  TRY_AS(verify_small(repository_, step.object, object, stop_), "the replica's " + step.object);
+  TRY_AS(verify_small(repository_, *options_.replica, step.object, object, stop_),
+         "the replica's " + step.object);
   TRY_AS(storage_.put(step.object, object, stop_), "putting " + step.object);
   return storage_.barrier(stop_);
 }
@@ -125,6 +139,11 @@ Result<void> Repairer::expect_whole(const Step& step, std::uint32_t generation) 
 }
 
 Result<model::Slots> Repairer::all_slots(const Step& step) {
+  if (step.filling != nullptr) {
+    model::Slots all;
+    for (std::uint32_t slot = 0; slot < step.filling->chunks.size(); ++slot) all.insert(slot);
+    return all;
+  }
   const auto pack = TRY(repo::PackReader::open(
       source(step), {repository_.config().id, nullptr, *repository_.secrets().index, root(step)}, *step.pack,
       step.generation, stop_));
@@ -182,11 +201,33 @@ Result<void> Repairer::rewrite(const Step& step) {
   model::Slots kept;
   const std::uint64_t entry = TRY(condemn(step, log, kept));
   const auto generation = static_cast<std::uint32_t>(entry + 1);
-  repo::Relocation relocation{*step.pack, step.generation, generation, kept, &source(step), root(step)};
+  const auto lost = log.lost.find(*step.pack);
+  repo::Relocation relocation{*step.pack,
+                              step.generation,
+                              generation,
+                              kept,
+                              &source(step),
+                              root(step),
+                              lost == log.lost.end() ? model::Slots() : lost->second};
   const auto made =
       repo::relocate(storage_, repository_.config().id, *repository_.secrets().index, relocation, stop_);
   Result<void> good = made.ok() ? storage_.barrier(stop_) : Result<void>(made.error().copy());
   if (good.ok()) good = expect_whole(step, generation);
+  return end(step, log, entry, kept, std::move(good));
+}
+
+Result<void> Repairer::fill_in(const Step& step) {
+  repo::LogState log;
+  model::Slots kept;
+  const std::uint64_t entry = TRY(condemn(step, log, kept));
+  const auto filled = fill(repository_, log, *step.filling,
+                           {step.generation, static_cast<std::uint32_t>(entry + 1), kept}, stop_);
+  return end(step, log, entry, kept, filled.ok() ? Result<void>() : filled.error().copy());
+}
+
+// The new object counts from now on; or the condemnation is lifted.
+Result<void> Repairer::end(const Step& step, repo::LogState& log, std::uint64_t entry,
+                           const model::Slots& kept, Result<void> good) {
   if (good.ok()) return conclude(step, log, entry, kept);
   repo::Uncondemn lift;  // tidy; harmless where it fails
   lift.condemning = entry;
@@ -197,6 +238,19 @@ Result<void> Repairer::rewrite(const Step& step) {
       return good.error().copy().context("a condemnation that keeps everything stays in force");
   }
   return good;
+}
+
+// What can't be appended for damage of the log itself is told with the rest.
+Result<void> keep_list(RepairReport& report, std::uint64_t& count, Result<std::uint64_t> recorded) {
+  if (recorded.ok()) {
+    count += recorded.value();
+  } else if (recorded.error().kind() == Errc::damaged) {
+    report.failed.push_back(
+        {Severity::damaged, "log", repo::kLogPrefix, {}, "the wanted list: " + recorded.error().text()});
+  } else {
+    return std::move(recorded).error();
+  }
+  return {};
 }
 
 }  // namespace
@@ -212,12 +266,13 @@ Result<RepairReport> repair(const repo::Repository& repository, const RepairOpti
                                    [](const Step& step) { return !step.pack; });
     bool any = false;
     report.failed.clear();
-    Repairer repairer(repository, options, stop);
     // What was taken away may be put back; but nothing is decided on top of a history that was altered.
     if (!small && repository.remembers()) {
       const repo::History history = TRY(repository.readable_history(stop));
       if (!history.contradictions.empty()) return repo::Repository::contradicted(history);
     }
+    if (!small) TRY(keep_list(report, report.wanted, record_lost(repository, report.plan, stop)));
+    Repairer repairer(repository, options, stop);
     for (const Step& step : report.plan.steps) {
       if (small && step.pack) continue;
       const auto done = repairer.perform(step);
@@ -233,6 +288,8 @@ Result<RepairReport> repair(const repo::Repository& repository, const RepairOpti
       report.failed.push_back(
           {severity_of(done.error().kind()), "pack", step.object, {}, done.error().text()});
     }
+    if (!small)
+      TRY(keep_list(report, report.found, record_found(repository, report.plan, report.done, stop)));
     if (!small || !any) break;
   }
   return report;

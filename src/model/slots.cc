@@ -30,6 +30,19 @@ void Slots::unite(const Slots& other) {
   for (std::size_t i = 0; i < other.words_.size(); ++i) words_[i] |= other.words_[i];
 }
 
+void Slots::remove(const Slots& other) {
+  const std::size_t both = std::min(words_.size(), other.words_.size());
+  for (std::size_t i = 0; i < both; ++i) words_[i] &= ~other.words_[i];
+}
+
+bool Slots::intersects(const Slots& other) const {
+  const std::size_t both = std::min(words_.size(), other.words_.size());
+  for (std::size_t i = 0; i < both; ++i) {
+    if ((words_[i] & other.words_[i]) != 0) return true;
+  }
+  return false;
+}
+
 void Slots::encode(Encoder& out) const {
   struct Run {
     std::uint32_t gap, length;

@@ -30,6 +30,8 @@ class Slots {
   bool empty() const;
   std::uint32_t count() const;
   void unite(const Slots& other);
+  void remove(const Slots& other);
+  bool intersects(const Slots& other) const;
   bool operator==(const Slots& other) const { return contains(other) && other.contains(*this); }
 
   void encode(Encoder& out) const;

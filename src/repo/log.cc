@@ -28,7 +28,12 @@ bool LogState::usable(const model::Address& address) const {
     return false;
   }
   const auto at = condemned.find(address.pack);
-  return at == condemned.end() || at->second.kept.contains(address.slot);
+  return (at == condemned.end() || at->second.kept.contains(address.slot)) && !is_lost(address);
+}
+
+bool LogState::is_lost(const model::Address& address) const {
+  const auto at = lost.find(address.pack);
+  return at != lost.end() && at->second.contains(address.slot);
 }
 
 std::optional<std::uint32_t> LogState::generation(const PackId& pack) const {
@@ -76,6 +81,17 @@ struct Applier {
   void operator()(const Witness& e) const {
     state.witnessed.insert(e.transactions.begin(), e.transactions.end());
   }
+  void operator()(const Lost& e) const {
+    for (const Item& item : e.items) state.lost[item.pack].unite(item.kept);
+  }
+  void operator()(const Found& e) const {
+    for (const Item& item : e.items) {
+      const auto at = state.lost.find(item.pack);
+      if (at == state.lost.end()) continue;
+      at->second.remove(item.kept);
+      if (at->second.empty()) state.lost.erase(at);
+    }
+  }
 };
 
 void encode_item(Encoder& out, const Item& item) {
@@ -88,6 +104,17 @@ Item decode_item(Decoder& in) {
   item.pack = model::decode_pack(in);
   item.kept = model::Slots::decode(in);
   return item;
+}
+
+void encode_items(Encoder& out, const std::vector<Item>& items) {
+  out.varint(items.size());
+  for (const Item& item : items) encode_item(out, item);
+}
+
+std::vector<Item> decode_items(Decoder& in) {
+  std::vector<Item> items(in.count(17));
+  for (Item& item : items) item = decode_item(in);
+  return items;
 }
 
 void encode_all(Encoder& out, const std::vector<TransactionId>& ids) {
@@ -105,10 +132,7 @@ struct EntryEncoder {
   Encoder& out;
   void operator()(const Forget& e) const { encode_all(out, e.transactions); }
   void operator()(const Unforget& e) const { encode_all(out, e.transactions); }
-  void operator()(const Condemn& e) const {
-    out.varint(e.items.size());
-    for (const Item& item : e.items) encode_item(out, item);
-  }
+  void operator()(const Condemn& e) const { encode_items(out, e.items); }
   void operator()(const Uncondemn& e) const {
     out.u64(e.condemning);
     out.varint(e.items.size());
@@ -130,14 +154,9 @@ struct EntryEncoder {
   }
   void operator()(const Abandon& e) const { encode(out, e.transaction); }
   void operator()(const Witness& e) const { encode_all(out, e.transactions); }
+  void operator()(const Lost& e) const { encode_items(out, e.items); }
+  void operator()(const Found& e) const { encode_items(out, e.items); }
 };
-
-Condemn decode_condemn(Decoder& in) {
-  Condemn e;
-  e.items.resize(in.count(17));
-  for (Item& item : e.items) item = decode_item(in);
-  return e;
-}
 
 Uncondemn decode_uncondemn(Decoder& in) {
   Uncondemn e;
@@ -174,7 +193,7 @@ LogEntry decode_typed(std::uint8_t type, Decoder& in) {
     case 2:
       return Unforget{decode_all(in)};
     case 3:
-      return decode_condemn(in);
+      return Condemn{decode_items(in)};
     case 4:
       return decode_uncondemn(in);
     case 5:
@@ -185,6 +204,10 @@ LogEntry decode_typed(std::uint8_t type, Decoder& in) {
       return Abandon{model::decode_transaction(in)};
     case 8:
       return Witness{decode_all(in)};
+    case 9:
+      return Lost{decode_items(in)};
+    case 10:
+      return Found{decode_items(in)};
     default:
       in.fail();
       return Forget{};

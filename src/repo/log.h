@@ -56,7 +56,16 @@ struct Abandon {
 struct Witness {
   std::vector<model::TransactionId> transactions;
 };
-using LogEntry = std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness>;
+// The wanted list (decision 14): slots whose content nobody can bring back …
+struct Lost {
+  std::vector<Item> items;
+};
+// … and those that are there again, in the pack's present object. An item's `kept` are these slots.
+struct Found {
+  std::vector<Item> items;
+};
+using LogEntry =
+    std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness, Lost, Found>;
 
 Buffer encode(const LogEntry& entry);
 Result<LogEntry> decode_log_entry(Bytes bytes);
@@ -82,9 +91,12 @@ struct LogState {
   };
   std::map<model::PackId, Gone> deleted;  // retired transactions: pack kOwnObjects
 
+  model::References lost;  // the wanted list
+
   // False where a transaction opened after this state must not refer to the slot: it, or all of its
-  // transaction, is condemned or deleted.
+  // transaction, is condemned or deleted, or what was in it is lost.
   bool usable(const model::Address& address) const;
+  bool is_lost(const model::Address& address) const;
   // The generation under which a pack's object is to be found; nothing where it is gone altogether.
   std::optional<std::uint32_t> generation(const model::PackId& pack) const;
   // A retired transaction is nothing, whatever objects of its name there are.

@@ -51,6 +51,17 @@ std::uint32_t PackReader::position(std::uint32_t number) const {
   return number < positions_.size() ? positions_[number] : kDropped;
 }
 
+bool PackReader::has(std::uint32_t slot) const {
+  if (slot >= directory_.size()) return false;
+  const DirectoryEntry& entry = directory_[slot];
+  const std::size_t payload = header().identity.payload_bytes();
+  const std::uint64_t last = (std::uint64_t{entry.offset} + entry.stored_bytes - 1) / payload;
+  for (std::uint64_t f = entry.offset / payload; f <= last; ++f) {
+    if (f >= data_frames_ || position(static_cast<std::uint32_t>(f)) == kDropped) return false;
+  }
+  return true;
+}
+
 Result<Buffer> PackReader::open_frames(FrameCipher& cipher, std::uint32_t first, std::uint32_t count,
                                        std::stop_token stop) {
   const std::size_t frame_bytes = header().identity.frame_bytes();

@@ -26,6 +26,9 @@ class PackReader {
   PackFrames& frames() { return *frames_; }
   const std::vector<DirectoryEntry>& directory() const { return directory_; }
 
+  // Whether the object has all frames of the chunk, damaged or not: relocation dropped what was deleted, and
+  // what was lost has none.
+  bool has(std::uint32_t slot) const;
   // The chunk as it is stored (not decompressed), authenticated frame by frame.
   Result<Buffer> read_stored(std::uint32_t slot, std::stop_token stop);
   // The plain text, its id checked against the directory.

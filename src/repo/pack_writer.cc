@@ -19,8 +19,9 @@ Error hardware_fault(std::string what) {
       .hint("nothing was committed by this; test the memory, and back up with another machine until then");
 }
 
-PackWriter::PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id)
-    : storage_(storage), session_(context.session), index_(context.index) {
+PackWriter::PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id,
+                       std::optional<Anew> anew)
+    : storage_(storage), session_(context.session), index_(context.index), anew_(anew) {
   identity_.repository = context.repository;
   identity_.pack = id;
   identity_.salt = context.random.array<32>();
@@ -39,17 +40,42 @@ Result<std::uint32_t> PackWriter::add(const NewChunk& chunk) {
                         static_cast<std::uint32_t>(chunk.stored.size()), chunk.plain_bytes, chunk.codec,
                         chunk.type});
   stream_bytes_ += chunk.stored.size();
-  expected_.push_back(chunk.sum);
+  expected_.push_back({static_cast<std::uint32_t>(chunk.stored.size()), chunk.sum});
   append(pending_, chunk.stored);
   if (spool_ == nullptr && stream_bytes_ >= kShortPackBytes) TRY(start(frame_log2(stream_bytes_)));
   if (spool_ != nullptr) TRY(emit_full_frames());
   return static_cast<std::uint32_t>(directory_.size() - 1);
 }
 
+void PackWriter::add_lost(const model::ManifestChunk& chunk) {
+  HF_ASSERT(anew_ && anew_->any_lost);
+  // Its place becomes a frame behind all others that the map does not keep; one byte will do.
+  directory_.push_back({chunk.id, 0, 0, std::max(chunk.plain_bytes, 1u), Codec::zstd, chunk.type});
+}
+
+// All frames but the one that stands for what is lost.
+Result<KeptFrames> PackWriter::kept_frames() const {
+  KeptFrames kept;
+  if (!anew_) return kept;
+  const std::size_t payload = identity_.payload_bytes();
+  const auto frames_for = [&](std::uint64_t bytes) {
+    return static_cast<std::uint32_t>((bytes + payload - 1) / payload);
+  };
+  const std::uint32_t data = frames_for(anew_->stream_bytes);
+  kept.generation = anew_->generation;
+  kept.frames = data + (anew_->any_lost ? 1 : 0) + frames_for(4 + std::uint64_t{48} * anew_->slots);
+  if ((kept.frames + 7) / 8 > kKeptMapBytesMax)
+    return Error(Errc::unsupported, "the pack has too many frames to be written anew");
+  kept.kept.assign(kept.frames, true);
+  if (anew_->any_lost) kept.kept[data] = false;
+  return kept;
+}
+
 Result<void> PackWriter::start(std::uint8_t frame_log2) {
   spool_ = TRY(storage_.spool());
   identity_.frame_log2 = frame_log2;
-  header_ = encode_header({identity_, {}});
+  const KeptFrames kept = TRY(kept_frames());
+  header_ = encode_header({identity_, kept});
   frame_.resize(identity_.frame_bytes());
   parity_.emplace(identity_.frame_bytes(), parity::Layout{kFullStripes, 4});
   cipher_.emplace(data_keys(session_, identity_.salt), identity_hash(header_));
@@ -82,11 +108,12 @@ Result<void> PackWriter::emit(FrameCipher& cipher, MutableBytes plain) {
 
 // What is wrong in the frame is wrong before its hash and its parity are computed, or they tell.
 Result<void> PackWriter::seal_surely(FrameCipher& cipher, Bytes plain) {
+  const std::uint32_t frame = frames_ + left_out_;
   opened_.resize(plain.size());
   for (int tries = 0; tries < 2; ++tries) {
-    cipher.seal(frames_, plain, frame_);
+    cipher.seal(frame, plain, frame_);
     if (disturb_frame) disturb_frame(frame_);
-    if (cipher.open(frames_, frame_, opened_) && std::equal(plain.begin(), plain.end(), opened_.begin()))
+    if (cipher.open(frame, frame_, opened_) && std::equal(plain.begin(), plain.end(), opened_.begin()))
       return {};
   }
   return hardware_fault("a frame, sealed twice, does not open to what it was");
@@ -96,15 +123,13 @@ Result<void> PackWriter::seal_surely(FrameCipher& cipher, Bytes plain) {
 Result<void> PackWriter::emit_chunks(MutableBytes plain) {
   TRY(emit(*cipher_, plain));
   for (Bytes rest = opened_; !rest.empty() && !expected_.empty();) {
-    if (left_ == 0) left_ = directory_[directory_.size() - expected_.size()].stored_bytes;
-    const Bytes part = rest.first(std::min<std::size_t>(left_, rest.size()));
+    Expected& next = expected_.front();
+    const Bytes part = rest.first(std::min<std::size_t>(next.bytes, rest.size()));
     sum_ = parity::checksum(part, sum_);
-    left_ -= static_cast<std::uint32_t>(part.size());
+    next.bytes -= static_cast<std::uint32_t>(part.size());
     rest = rest.subspan(part.size());
-    if (left_ > 0) break;
-    if (std::exchange(sum_, 0) != expected_.front()) {
-      return hardware_fault("a chunk changed while it was stored");
-    }
+    if (next.bytes > 0) break;
+    if (std::exchange(sum_, 0) != next.sum) return hardware_fault("a chunk changed while it was stored");
     expected_.pop_front();
   }
   return {};
@@ -156,10 +181,27 @@ Result<void> PackWriter::emit_parity() {
   return {};
 }
 
+// Gives what is lost its place.
+Result<void> PackWriter::end_data() {
+  TRY(emit_rest(*cipher_, Bytes(pending_).subspan(pending_at_), true));
+  if (!anew_) return {};
+  HF_ASSERT(stream_bytes_ == anew_->stream_bytes && directory_.size() == anew_->slots);
+  if (!anew_->any_lost) return {};
+  const std::uint64_t behind = std::uint64_t{frames_} * identity_.payload_bytes();
+  for (DirectoryEntry& e : directory_) {
+    if (e.stored_bytes > 0) continue;
+    e.offset = static_cast<std::uint32_t>(behind);
+    e.stored_bytes = 1;
+  }
+  stream_bytes_ = behind + 1;
+  left_out_ = 1;
+  return {};
+}
+
 Result<model::ManifestPack> PackWriter::finish(std::stop_token stop) {
   HF_ASSERT(!empty());
   if (spool_ == nullptr) TRY(start(frame_log2(stream_bytes_)));
-  TRY(emit_rest(*cipher_, Bytes(pending_).subspan(pending_at_), true));
+  TRY(end_data());
   Trailer trailer;
   trailer.data_frames = frames_;
   FrameCipher directory_cipher(directory_keys(index_, identity_.salt), identity_hash(header_));
@@ -177,7 +219,7 @@ Result<model::ManifestPack> PackWriter::finish(std::stop_token stop) {
   TRY(write(table_));
   TRY(write(encode_trailer(trailer, header_)));
   TRY(flush());
-  TRY(storage_.put(pack_name(identity_.pack, 0), *spool_, stop));
+  TRY(storage_.put(pack_name(identity_.pack, anew_ ? anew_->generation : 0), *spool_, stop));
 
   model::ManifestPack pack;
   pack.pack = identity_.pack.pack;

@@ -39,7 +39,17 @@ class PackWriter {
   // directory.
   static constexpr std::uint32_t kFullFrames = 1080;
 
-  PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id);
+  // A pack that is written anew, as another generation, since chunks that it had lost were found elsewhere:
+  // docs/format/pack.md, "Filled in". What will be in it must be known before.
+  struct Anew {
+    std::uint32_t generation = 0;
+    std::uint64_t stream_bytes = 0;  // of the chunks that it has
+    std::uint32_t slots = 0;         // all of them
+    bool any_lost = false;
+  };
+
+  PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id,
+             std::optional<Anew> anew = {});
 
   model::PackId id() const { return identity_.pack; }
   bool empty() const { return directory_.empty(); }
@@ -49,6 +59,8 @@ class PackWriter {
 
   // The slot that the chunk gets.
   Result<std::uint32_t> add(const NewChunk& chunk);
+  // Anew only: a slot whose chunk stays lost.
+  void add_lost(const model::ManifestChunk& chunk);
 
   // For tests, memory that gets a bit wrong: the chunk stream before it is sealed, a frame after that.
   std::function<void(MutableBytes)> disturb_stream, disturb_frame;
@@ -58,6 +70,8 @@ class PackWriter {
 
  private:
   Result<void> start(std::uint8_t frame_log2);
+  Result<KeptFrames> kept_frames() const;
+  Result<void> end_data();
   Result<void> emit_full_frames();
   Result<void> emit(FrameCipher& cipher, MutableBytes plain);
   Result<void> seal_surely(FrameCipher& cipher, Bytes plain);
@@ -72,6 +86,7 @@ class PackWriter {
   const crypto::Key& session_;
   const crypto::Key& index_;
   Identity identity_;
+  std::optional<Anew> anew_;
   Buffer header_;
   std::unique_ptr<storage::Spool> spool_;  // null until the first frame
   std::optional<FrameCipher> cipher_;
@@ -82,12 +97,16 @@ class PackWriter {
   Buffer frame_;
   Buffer table_;
   std::uint32_t frames_ = 0;
+  std::uint32_t left_out_ = 0;  // frames before the next one that have a number and are not there
   std::uint64_t stream_bytes_ = 0;
   std::vector<DirectoryEntry> directory_;
-  Buffer opened_;                       // of the last frame
-  std::deque<std::uint64_t> expected_;  // checksums of the chunks that frames have not given back as a whole
-  std::uint32_t left_ = 0;              // of the first of them: bytes that are still to come
-  std::uint64_t sum_ = 0;               // and the checksum of those that came
+  Buffer opened_;  // the last frame, read back
+  struct Expected {
+    std::uint32_t bytes;  // still to come out of frames
+    std::uint64_t sum;
+  };
+  std::deque<Expected> expected_;  // chunks that frames have not given back as a whole
+  std::uint64_t sum_ = 0;          // of the first of them, as far as it came
 };
 
 }  // namespace holdfast::repo

@@ -67,6 +67,20 @@ class FrameSink {
   Buffer table_;
 };
 
+// Takes out what is not there and that only lost slots want.
+Result<void> spare_lost(std::vector<bool>& frames, const Relocation& relocation, const PackReader& pack,
+                        std::uint32_t data_frames) {
+  const KeptFrames& present = pack.header().kept;
+  if (relocation.lost.empty() || present.generation == 0) return {};
+  model::Slots whole = relocation.kept;
+  whole.remove(relocation.lost);
+  const std::vector<bool> must = TRY(frames_of(whole, pack.directory(), pack.header().identity, data_frames,
+                                               pack.trailer().directory_frames));
+  for (std::size_t f = 0; f < frames.size(); ++f)
+    frames[f] = must[f] || (frames[f] && f < present.kept.size() && present.kept[f]);
+  return {};
+}
+
 // Positions in the present object of the frames to be kept.
 Result<std::vector<std::uint32_t>> positions(const std::vector<bool>& kept, const KeptFrames& present) {
   std::vector<std::uint32_t> out;
@@ -169,6 +183,7 @@ Result<std::uint64_t> relocate(storage::Storage& storage, const RepositoryId& re
   kept.kept = TRY_AS(frames_of(relocation.kept, pack->directory(), pack->header().identity, data_frames,
                                trailer.directory_frames),
                      "pack " + name);
+  TRY_AS(spare_lost(kept.kept, relocation, *pack, data_frames), "pack " + name);
   const auto frames = TRY_AS(positions(kept.kept, present), "pack " + name);
 
   const Buffer header = relocated_header(from.header_bytes(), kept);

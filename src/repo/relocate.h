@@ -16,6 +16,7 @@ struct Relocation {
   model::Slots kept;                   // not empty
   storage::Storage* source = nullptr;  // of the present generation; null: the store that it is put to
   std::optional<Hash> root = {};       // of generation 0, by the manifest, where it is known
+  model::Slots lost = {};              // of the wanted list: kept, and need not be there
 };
 
 // Frames of generation 0 that the slots need, directory included. Errc::damaged where a slot is not in the

@@ -44,7 +44,8 @@ def search(protocol, states_max=STATES_MAX):
         if len(came) > states_max:
             raise SystemExit(f'{protocol.s.name}: more than {states_max} states')
         level = following
-    kinds = {'F': 'forgotten', 'U': 'unforgotten', 'B': 'abandoned', 'C': 'condemned', 'L': 'lifted'}
+    kinds = {'F': 'forgotten', 'U': 'unforgotten', 'B': 'abandoned', 'C': 'condemned', 'L': 'lifted',
+             'W': 'wanted', 'V': 'found'}
     for kind, item, *rest in (entry for log in logs for entry in log):
         reached.add(kinds.get(kind) or ('retired' if item % 2 else 'moved' if rest[1] else 'deleted'))
     return len(came), reached, None

@@ -21,7 +21,8 @@ class State(NamedTuple):
     packs: tuple      # per transaction: ((generation, slots), …) of its pack's objects that are there
     refs: tuple       # per transaction: (slots, page owners) of its commit; (0, 0): it never committed
     log: tuple        # F forget, U unforget, B abandon: (kind, x); C condemn: ('C', item, kept slots);
-                      # L lift: ('L', item, c); D delete: ('D', item, c, kept slots, generation)
+                      # L lift: ('L', item, c); D delete: ('D', item, c, kept slots, generation);
+                      # W lost (wanted), V found: (kind, item, slots)
     writers: tuple    # (pc, place in names, view, slot stored by this run, chosen slot, chosen page owners)
     collectors: tuple
     reader: tuple     # (pc, generation)
@@ -38,6 +39,7 @@ class View(NamedTuple):
     have: tuple       # per transaction: slots of its pack that are not deleted
     generation: tuple  # per transaction: present generation of its pack; -1 none
     retired: int
+    lost: int         # slots that are wanted: their content is gone
 
 
 def bits(mask):
@@ -81,7 +83,7 @@ class Protocol:
     # -- what the log means ------------------------------------------------------------------------------
 
     def fold(self, log, skip=-1):
-        forgotten = abandoned = retired = 0
+        forgotten = abandoned = retired = lost = 0
         condemned, kept = [-1] * (2 * self.n), [0] * (2 * self.n)
         have, generation = [3 << 2 * x for x in range(self.n)], [0] * self.n
         for number, (kind, at, *rest) in enumerate(log):
@@ -95,6 +97,8 @@ class Protocol:
                 abandoned |= 1 << at
             elif kind == 'C':
                 condemned[at], kept[at] = number, rest[0]
+            elif kind in 'WV':
+                lost = lost | rest[0] if kind == 'W' else lost & ~rest[0]
             elif condemned[at] != rest[0] and (kind == 'L' or self.mutant != 'delete_not_bound'):
                 continue  # void: another condemnation is in force, or none
             else:
@@ -104,7 +108,7 @@ class Protocol:
                     have[x] &= 0 if at % 2 else rest[1]
                     generation[x] = rest[2] if have[x] else -1
         return View(forgotten, abandoned, tuple(condemned), tuple(kept), tuple(have), tuple(generation),
-                    retired)
+                    retired, lost)
 
     def live(self, commits, view):
         """Commits that pin what they refer to: snapshots, and checkpoints that nothing has superseded."""
@@ -157,6 +161,8 @@ class Protocol:
             return False
         if slot < 0:
             return True
+        if view.lost >> slot & 1 and self.mutant != 'lost_used':
+            return False
         condemned = view.condemned[2 * x] >= 0 and not view.kept[2 * x] >> slot & 1
         return view.have[x] >> slot & 1 and (not condemned or self.mutant == 'condemned_used')
 
@@ -338,8 +344,13 @@ class Protocol:
         elif pc == 'heal_put':  # … G7 …
             yield from self.relocate(st, local, go)
         elif pc == 'heal_delete':  # … and G8 only asks whether it is in force
-            if len(st.log) < self.s.max_log and self.view(st.log).condemned[item] == c:
-                yield go(log=st.log + (('D', item, c, kept, c + 1),))
+            if m == 'found_before_delete' and self.view(st.log).lost:
+                yield from self.found(st, local, go, then=local)
+            elif len(st.log) < self.s.max_log and self.view(st.log).condemned[item] == c:
+                then = ('heal_found', item, c, -1, -1, 0, kept) if self.view(st.log).lost else ()
+                yield go(*then, log=st.log + (('D', item, c, kept, c + 1),))
+        elif pc == 'heal_found':  # what was filled in is off the list
+            yield from self.found(st, local, go, then=())
         elif pc == 'sweep':
             yield self.remove(st, item, c, 'ofrp'[seen], go)
 
@@ -369,12 +380,35 @@ class Protocol:
         source = there.get(view.generation[x])
         if source is None:
             return
-        there.setdefault(generation, source & kept)
+        content = source & kept
+        if pc == 'heal_put':  # decision 14: content that somebody stored again is filled in
+            content = self.filled(st, x, source) & kept
+        if there.setdefault(generation, content) != content:
+            return  # another one is there already under this name: condemn anew
         if self.mutant == 'remove_before_delete':
             there = {generation: there[generation]}
         packs = put(st.packs, x, tuple(sorted(there.items())))
         then = {'put_late': (), 'heal_put': ('heal_delete', item, c, head, generation, 0, kept)}
         yield go(*then.get(pc, ('delete', item, c, head, generation, 0, kept)), packs=packs)
+
+    def filled(self, st, x, source):
+        """What repair writes of a pack: what it has, and what is wanted and was stored again elsewhere."""
+        lost = self.s.lost & 3 << 2 * x & ~source
+        again = any(slots & 1 << 2 * y for y in self.late for _, slots in st.packs[y])
+        if self.mutant == 'fill_drops' and lost and again:
+            return lost
+        return source | (lost if again else 0)
+
+    def found(self, st, local, go, then):
+        """FOUND, of what the present object of the pack has of the wanted list."""
+        _, item, c, _, _, _, _ = local
+        view = self.view(st.log)
+        generation = c + 1 if self.mutant == 'found_before_delete' else view.generation[item // 2]
+        there = dict(st.packs[item // 2]).get(generation, 0)
+        if self.mutant == 'found_unseen':
+            there = self.s.lost
+        if there & view.lost and len(st.log) < self.s.max_log:
+            yield go(*then, log=st.log + (('V', item, there & view.lost),))
 
     def garbage(self, st):
         """G9: objects that may be removed, (kind, transaction, generation). What is garbage stays garbage."""
@@ -455,7 +489,8 @@ class Protocol:
             if owners & ~st.pages:
                 return f'commit {x} lost its reference pages'
             for slot in bits(slots):
-                if not dict(st.packs[slot // 2]).get(view.generation[slot // 2], 0) >> slot & 1:
+                known = view.lost >> slot & 1 and self.s.fates[x] == 'C'  # lost before all this began
+                if not known and not dict(st.packs[slot // 2]).get(view.generation[slot // 2], 0) >> slot & 1:
                     return f'commit {x} lost slot {slot}'
         for x in bits(st.told & ~live):
             if self.s.checkpoints >> x & 1:

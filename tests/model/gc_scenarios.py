@@ -27,6 +27,7 @@ class Scenario(NamedTuple):
     collectors: int = 1
     starts: tuple = ()          # collectors that begin in the midst of things
     heal: bool = False          # collectors may also write a pack anew, all of it
+    lost: int = 0               # slots whose content is gone at the start, as the log says (W)
     old_views: bool = False     # a sweep may go by any older prefix of the log
     forget: int = 0             # snapshots that the administrator may forget
     unforget: int = 0
@@ -87,6 +88,15 @@ SCENARIOS = (
     Scenario('repair beside a prune', 'CC-', ((3, 1), (1, 2)), (3,), F0, writers=((2,),), dedup=3,
              items=(0,), collectors=2, forget=0b010, uploads=False, heal=True, max_log=4, large=True,
              reached=('deleted', 'lifted', 'moved', 'told')),
+    # Slot 0 is lost, and snapshot 0 needs it. A writer that meets its content stores it again; repair fills
+    # it in.
+    Scenario('wanted', 'C-', ((3, 1),), (2,), (('W', 0, 1),), writers=((1,),), dedup=3, items=(0,),
+             forget=0b11, heal=True, lost=1, max_log=5,
+             reached=('deleted', 'moved', 'told', 'wanted', 'found'),
+             mutants=('lost_used', 'fill_drops', 'found_before_delete', 'found_unseen')),
+    Scenario('wanted beside a prune', 'CC-', ((1, 1), (2, 2)), (2,), (('W', 0, 1),), writers=((2,),), dedup=3,
+             items=(0,), collectors=2, forget=0b011, heal=True, lost=1, max_log=4, large=True,
+             reached=('moved', 'told', 'found')),
     Scenario('relocation and a reader', 'CC', ((3, 1), (1, 2)), (3,), F0, items=(0,), collectors=2,
              forget=0b010, reader=(1, 0), reached=('deleted', 'moved'), mutants=('reader_gives_up',)),
     Scenario('unreadable', 'CC-', **SHARED, writers=((2,),), dedup=1, items=(0,), forget=0b110,

@@ -125,10 +125,22 @@ damage_packs() {
   done
 }
 
+# A pack is gone for good: the next backup stores again what was in it, and repair fills it in where it was.
+lose_pack() {
+  local found=0
+  rm -f "$(find "$repository/d" -type f | sort | head -n 1)"
+  "$binary" -r "$repository" repair packs || found=$?
+  [[ $found == 13 ]] || fail "repair exits with $found where a pack is lost"
+  back_up
+  "$binary" -r "$repository" repair packs || fail "what was stored again was not filled in"
+  reader verify || fail "verify finds problems in a pack that was filled in"
+}
+
 "$binary" -r "$repository" init
 make_tree
 back_up
 back_up                      # nothing changed
+lose_pack
 change_tree
 back_up
 replace_tree

@@ -437,6 +437,16 @@ class Whole(unittest.TestCase):
         self.restore()
         self.assertEqual(self.problems(), [])
 
+    def test_wanted_list(self):
+        """LOST and FOUND say what is listed, and nothing of what is there."""
+        more, pack = self.writer(), PackId(self.built.second, 0)
+        more.log(b"\x09" + listed([pack.coded() + sample.runs({0, 2})]))
+        more.log(b"\x0a" + listed([pack.coded() + sample.runs({2, 3})]))
+        repository = self.open()
+        self.assertEqual(repository.log.lost, {pack: {0}})
+        self.restore()
+        self.assertEqual(self.problems(), [])
+
     def test_delete_needs_its_head(self):
         more, pack = self.writer(), PackId(self.built.second, 0)
         item = pack.coded() + b"\0"

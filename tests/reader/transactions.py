@@ -132,7 +132,7 @@ def parse_log_fields(box, type_):
     match type_:
         case 1 | 2 | 8:
             return (box.list(box.txn, 12),)
-        case 3:
+        case 3 | 9 | 10:
             return (box.list(item, 17),)
         case 4:
             return box.u64(), box.list(box.pack, 16)
@@ -151,6 +151,7 @@ class Log:
     def __init__(self):
         self.forgotten, self.tags, self.generations, self.removed = set(), {}, {}, set()
         self.kept, self.errors, self.length = {}, [], 0
+        self.lost = {}  # the wanted list: slots by pack
 
     def apply(self, entry):
         """Takes an entry in; None is a void one."""
@@ -164,6 +165,13 @@ class Log:
                     self.delete(name, kept, generation)
             case 6:
                 self.tags[entry.fields[0]] = entry.fields[1]
+            case 9 | 10:
+                for name, slots in entry.fields[0]:
+                    self.list_lost(name, {slot for run in slots for slot in run}, entry.type == 9)
+
+    def list_lost(self, name, slots, lost):
+        before = self.lost.get(name, set())
+        self.lost[name] = before | slots if lost else before - slots
 
     def delete(self, name, kept, generation):
         if kept:

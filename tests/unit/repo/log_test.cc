@@ -35,7 +35,9 @@ TEST(LogEntry, EveryTypeRoundTripsAndIsRefusedWhenCut) {
                                       Delete{5, 6, {{item, 3}}},
                                       Tag{kOne, {"a", ""}},
                                       Abandon{kTwo},
-                                      Witness{{kOne}}};
+                                      Witness{{kOne}},
+                                      Lost{{item}},
+                                      Found{{item, {{kTwo, 1}, slots({0})}}}};
   for (const LogEntry& entry : entries) {
     const Buffer bytes = encode(entry);
     const auto back = decode_log_entry(bytes);
@@ -49,7 +51,7 @@ TEST(LogEntry, EveryTypeRoundTripsAndIsRefusedWhenCut) {
   EXPECT_EQ(d.head, 6u);
   EXPECT_EQ(d.items.at(0).generation, 3u);
   EXPECT_EQ(d.items.at(0).item.kept, item.kept);
-  for (const int type : {0, 9, 255})
+  for (const int type : {0, 99, 255})
     EXPECT_FALSE(decode_log_entry(Buffer{static_cast<std::uint8_t>(type), 0}).ok());
 }
 
@@ -63,6 +65,19 @@ TEST(LogState, WhatIsCondemnedMayNotBeReferredTo) {
   EXPECT_FALSE(state.usable({kPack, 0}));
   state.apply(5, Uncondemn{3, {kPack}});
   EXPECT_TRUE(state.usable({kPack, 0}));
+}
+
+TEST(LogState, WhatIsLostMayNotBeReferredToUntilItIsFound) {
+  LogState state;
+  state.apply(0, Lost{{{kPack, slots({1, 2})}}});
+  EXPECT_FALSE(state.usable({kPack, 1}));
+  EXPECT_TRUE(state.usable({kPack, 0}));
+  EXPECT_EQ(state.generation(kPack), 0u);  // it says nothing about what is there
+  state.apply(1, Found{{{kPack, slots({2, 3})}}});
+  EXPECT_FALSE(state.usable({kPack, 1}));
+  EXPECT_TRUE(state.usable({kPack, 2}));
+  state.apply(2, Found{{{kPack, slots({1})}}});
+  EXPECT_TRUE(state.lost.empty());
 }
 
 TEST(LogState, ADeleteIsBoundToItsCondemnationItsHeadAndWhatIsKept) {
