@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""States that a loss of power leaves behind on ext4, xfs and btrfs: nothing that was promised is lost.
+
+  kernel_states.py record|shutdown PROGRAM FOLDER FAULTS     FOLDER has block_recorder and libno_sync.so, FAULTS
+                                                             fault_run and make_repository of tests/faults
+
+As root, with loop devices and FUSE, in a mount namespace of its own; else "skipped: why", and 77. A sample by
+default; HOLDFAST_TEST_LONG=1: at length, KERNEL_STATES is how many random subsets are tried at each flush (20).
+KERNEL_ONLY=ext4 takes lives whose title has that word; HOLDFAST_TEST_SEED seeds. docs/crash-states.md
+"""
+import collections
+import concurrent.futures
+import itertools
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+import disks
+import lives
+import shutdowns
+import states
+from worlds import NEW_PASSWORD, Failure, write
+
+LONG = os.environ.get("HOLDFAST_TEST_LONG") == "1"
+SEED = int(os.environ.get("HOLDFAST_TEST_SEED", "1"))
+SUBSETS = int(os.environ.get("KERNEL_STATES", "20" if LONG else "4"))
+ONLY = os.environ.get("KERNEL_ONLY", "")
+SECONDS = 3  # of a sample, for each life
+
+Case = collections.namedtuple("Case", "kind way life machine no_sync busy")
+
+
+class Tools:
+    def __init__(self, program, folder, faults, scratch):
+        self.program = program
+        self.recorder, self.no_sync = f"{folder}/block_recorder", f"{folder}/libno_sync.so"
+        self.fault_run, self.make_repository = f"{faults}/fault_run", f"{faults}/make_repository"
+        self.new_password_file = f"{scratch}/new-password"
+        write(self.new_password_file, NEW_PASSWORD.encode() + b"\n")
+
+
+def title_of(case):
+    words = [case.kind, case.way, case.life, f"machine {case.machine}", case.no_sync and f"no sync of {case.no_sync}",
+             "busy" if case.busy else ""]
+    return ", ".join(word for word in words if word)
+
+
+def cases():
+    """Sample: one short life on each. At length: all lives, ways of mounting, and both places of the machine."""
+    if not LONG:
+        for kind in disks.KINDS:
+            yield Case(kind, next(iter(disks.WAYS[kind])), "short", "within", "", False)
+        return
+    for kind in disks.KINDS:
+        for way, life in itertools.product(disks.WAYS[kind], ("days", "keys")):
+            yield Case(kind, way, life, "elsewhere", "", False)
+            if life == "days":
+                yield Case(kind, way, life, "within", "", True)
+
+
+def controls():
+    """Where syncs are left out, something must be lost: else nothing would be shown by finding nothing."""
+    for kind in disks.KINDS if LONG else disks.KINDS[:1]:
+        yield Case(kind, next(iter(disks.WAYS[kind])), "short", "within", "all", False)
+
+
+class Recording:
+    """A life on a recorded disk: its image before, its events, and the promises by the numbers of their marks."""
+
+    def __init__(self, case, tools, scratch):
+        self.case, self.tools, self.scratch = case, tools, scratch
+        self.disk, self.image = f"{scratch}/disk", f"{scratch}/image"
+        self.elsewhere = f"{scratch}/machine"
+        self.promises = []
+        os.makedirs(self.elsewhere)
+        os.makedirs(self.disk)
+        self.sources = lives.Sources(f"{scratch}/source")
+        disks.make_image(self.image, case.kind)
+        self.before = states.Disk(states.read_image(self.image))
+        self.record()
+
+    def place(self):
+        machine = f"{self.disk}/machine" if self.case.machine == "within" else self.elsewhere
+        return lives.Place(self.tools.program, self.disk, machine, self.scratch, self.sources.path)
+
+    def record(self):
+        log, folder = f"{self.scratch}/log", f"{self.scratch}/fuse"
+        options = disks.WAYS[self.case.kind][self.case.way]
+        with disks.recorded(self.tools.recorder, self.image, log, folder, self.elsewhere):
+            def note(promise):
+                self.promises.append(promise)
+                with open(f"{folder}/mark", "wb", buffering=0) as mark:
+                    mark.write(str(len(self.promises) - 1).encode())
+
+            with disks.loop_device(f"{folder}/disk") as device, \
+                    disks.mounted(device, self.disk, self.case.kind, options), disks.busy(self.disk, self.case.busy):
+                os.mkdir(f"{self.disk}/store")
+                place = self.place()
+                if self.case.no_sync:
+                    place.preload = {"LD_PRELOAD": self.tools.no_sync, "NO_SYNC": self.case.no_sync}
+                else:  # the folder itself is the user's
+                    disks.sync(self.disk)
+                life = lives.Life(place, self.tools, self.sources, note)
+                for step in lives.LIVES[self.case.life]:
+                    getattr(life, step)()
+        self.events = list(states.read_log(log))
+
+    def lay_out(self, state):
+        """The state as an image."""
+        with open(self.image, "r+b") as image:
+            image.truncate(0)
+            image.truncate(disks.SIZE[self.case.kind])
+            both = state.disk.sectors | state.overlay
+            numbers = sorted(both)
+            begin = 0
+            for i in range(1, len(numbers) + 1):
+                if i == len(numbers) or numbers[i] != numbers[i - 1] + 1 or i - begin == 1000:
+                    os.pwritev(image.fileno(), [both[n] for n in numbers[begin:i]], numbers[begin] * states.SECTOR)
+                    begin = i
+
+    def lay_out_machine(self, state):
+        shutil.rmtree(self.elsewhere)
+        os.makedirs(self.elsewhere)
+        for name, content in states.files_of(state.machine).items():
+            write(f"{self.elsewhere}/{name}", content)
+
+    def try_state(self, state, device):
+        """Raises Failure where the state breaks a promise, OSError where the kernel doesn't mount it."""
+        self.lay_out(state)
+        self.lay_out_machine(state)
+        with disks.mounted(device, self.disk, self.case.kind, disks.WAYS[self.case.kind][self.case.way]):
+            lives.Judge(self.place(), self.sources).judge(self.promises[int(state.mark)])
+
+
+class Tally:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.counts, self.failures = collections.Counter(), []
+
+    def add(self, case, states_tried, failures, seconds):
+        with self.lock:
+            self.counts[case.kind] += states_tried
+            self.failures += failures
+            rate = states_tried / seconds if seconds else 0
+            print(f"{title_of(case)}: {states_tried} states, {len(failures)} failed ({rate:.1f}/s)", flush=True)
+            for failure in failures[:5]:
+                print(f"FAILED {failure}", flush=True)
+
+
+def chosen(recording, seconds):
+    """The states to try: all of them, or, where there is little time, some from everywhere in random order."""
+    every = states.states(recording.before, recording.events, SUBSETS, SEED)
+    if LONG:
+        return every, 1e9
+    return states.some(every, SEED, 400), seconds
+
+
+def try_all(recording, seconds, failures_max):
+    """How many states were tried, what failed, and how long it took."""
+    tried, failures, began = 0, [], time.monotonic()
+    picked, limit = chosen(recording, seconds)
+    with disks.loop_device(recording.image) as device:
+        for state in picked:
+            if time.monotonic() - began > limit or len(failures) >= failures_max:
+                break
+            tried += 1
+            try:
+                recording.try_state(state, device)
+            except (Failure, OSError) as failure:
+                failures.append(f"{title_of(recording.case)}: {state.title}: {failure}")
+    return tried, failures, time.monotonic() - began
+
+
+def examine(case, tools, scratch, tally):
+    folder = tempfile.mkdtemp(dir=scratch)
+    try:
+        recording = Recording(case, tools, folder)
+        tried, failures, seconds = try_all(recording, SECONDS, 20)
+        if case.no_sync:  # what must fail
+            print(f"{title_of(case)}: {len(failures)} of {tried} states lose something, as they must", flush=True)
+            return [] if failures else [f"{title_of(case)}: {tried} states, and nothing is lost"]
+        tally.add(case, tried, failures, seconds)
+        return failures
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def record(tools, scratch):
+    tally, failures = Tally(), []
+    todo = [case for case in [*cases(), *controls()] if ONLY in title_of(case)]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        for result in pool.map(lambda case: examine(case, tools, scratch, tally), todo):
+            failures += result
+    counts = ", ".join(f"{kind} {count}" for kind, count in sorted(tally.counts.items()))
+    print(f"record: {sum(tally.counts.values())} states ({counts}), {len(failures)} failed")
+    for failure in failures[:20]:
+        print(f"FAILED {failure}")
+    return 1 if failures or (not ONLY and not tally.counts) else 0
+
+
+def main(what, program, folder, faults):
+    if os.geteuid() != 0:
+        raise disks.NotHere("mounting takes root")
+    for tool in ("losetup", "unshare", *(words[0] for words in disks.MAKE.values())):
+        if shutil.which(tool) is None:
+            raise disks.NotHere(f"no {tool}")
+    if os.environ.get("HOLDFAST_MOUNTS") != "own":
+        disks.run("unshare", "-m", "true")
+        os.environ["HOLDFAST_MOUNTS"] = "own"  # mounts end with this process
+        os.execvp("unshare", ["unshare", "-m", sys.executable, "-B", *sys.argv])
+    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    scratch = os.path.realpath(tempfile.mkdtemp(prefix="holdfast-kernel.", dir=base))
+    try:
+        tools = Tools(program, folder, faults, scratch)
+        return record(tools, scratch) if what == "record" else shutdowns.cycles(tools, scratch, LONG, SEED)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except disks.NotHere as why:
+        print(f"skipped: {why}")
+        sys.exit(77)
