@@ -5,8 +5,8 @@
                                                              fault_run and make_repository of tests/faults
 
 As root, with loop devices and FUSE, in a mount namespace of its own; else "skipped: why", and 77. A sample by
-default; HOLDFAST_TEST_LONG=1: at length, KERNEL_STATES is how many random subsets are tried at each flush (20).
-KERNEL_ONLY=ext4 takes lives whose title has that word; HOLDFAST_TEST_SEED seeds. docs/crash-states.md
+default, at length with HOLDFAST_TEST_LONG=1. KERNEL_STATES is how many are tried of each life at most, from all that
+there are. KERNEL_ONLY=ext4 takes lives whose title has that word; HOLDFAST_TEST_SEED seeds. docs/crash-states.md
 """
 import collections
 import concurrent.futures
@@ -15,7 +15,6 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
 import time
 
 import disks
@@ -26,9 +25,10 @@ from worlds import NEW_PASSWORD, Failure, write
 
 LONG = os.environ.get("HOLDFAST_TEST_LONG") == "1"
 SEED = int(os.environ.get("HOLDFAST_TEST_SEED", "1"))
-SUBSETS = int(os.environ.get("KERNEL_STATES", "20" if LONG else "4"))
+SUBSETS = 20 if LONG else 4  # at each flush
+STATES = int(os.environ.get("KERNEL_STATES", "2000" if LONG else "8"))
 ONLY = os.environ.get("KERNEL_ONLY", "")
-SECONDS = 3  # of a sample, for each life
+FAILURES = 5  # of one life, then it ends
 
 Case = collections.namedtuple("Case", "kind way life machine no_sync busy")
 
@@ -135,70 +135,51 @@ class Recording:
             lives.Judge(self.place(), self.sources).judge(self.promises[int(state.mark)])
 
 
-class Tally:
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.counts, self.failures = collections.Counter(), []
-
-    def add(self, case, states_tried, failures, seconds):
-        with self.lock:
-            self.counts[case.kind] += states_tried
-            self.failures += failures
-            rate = states_tried / seconds if seconds else 0
-            print(f"{title_of(case)}: {states_tried} states, {len(failures)} failed ({rate:.1f}/s)", flush=True)
-            for failure in failures[:5]:
-                print(f"FAILED {failure}", flush=True)
-
-
-def chosen(recording, seconds):
-    """The states to try: all of them, or, where there is little time, some from everywhere in random order."""
-    every = states.states(recording.before, recording.events, SUBSETS, SEED)
-    if LONG:
-        return every, 1e9
-    return states.some(every, SEED, 400), seconds
-
-
-def try_all(recording, seconds, failures_max):
-    """How many states were tried, what failed, and how long it took."""
-    tried, failures, began = 0, [], time.monotonic()
-    picked, limit = chosen(recording, seconds)
+def try_all(recording):
+    """How many states were tried, how many there are, and what failed."""
+    tried, failures = 0, []
+    picked, total = states.some(lambda: states.states(recording.before, recording.events, SUBSETS, SEED), STATES, SEED)
     with disks.loop_device(recording.image) as device:
         for state in picked:
-            if time.monotonic() - began > limit or len(failures) >= failures_max:
-                break
             tried += 1
             try:
                 recording.try_state(state, device)
             except (Failure, OSError) as failure:
                 failures.append(f"{title_of(recording.case)}: {state.title}: {failure}")
-    return tried, failures, time.monotonic() - began
+                if len(failures) >= FAILURES:
+                    break
+    return tried, total, failures
 
 
-def examine(case, tools, scratch, tally):
+def examine(case, tools, scratch):
+    """How many states were tried, and what is wrong."""
     folder = tempfile.mkdtemp(dir=scratch)
+    began = time.monotonic()
     try:
         recording = Recording(case, tools, folder)
-        tried, failures, seconds = try_all(recording, SECONDS, 20)
-        if case.no_sync:  # what must fail
-            print(f"{title_of(case)}: {len(failures)} of {tried} states lose something, as they must", flush=True)
-            return [] if failures else [f"{title_of(case)}: {tried} states, and nothing is lost"]
-        tally.add(case, tried, failures, seconds)
-        return failures
+        tried, total, failures = try_all(recording)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    what = "lose something, as they must" if case.no_sync else "failed"
+    print(f"{title_of(case)}: {len(failures)} {what}, of {tried} states tried of {total} "
+          f"({time.monotonic() - began:.0f} s)", flush=True)
+    if case.no_sync:
+        return 0, [] if failures else [f"{title_of(case)}: nothing is lost where it must be"]
+    for failure in failures:
+        print(f"FAILED {failure}", flush=True)
+    return tried, failures
 
 
 def record(tools, scratch):
-    tally, failures = Tally(), []
+    counts, failed = collections.Counter(), 0
     todo = [case for case in [*cases(), *controls()] if ONLY in title_of(case)]
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        for result in pool.map(lambda case: examine(case, tools, scratch, tally), todo):
-            failures += result
-    counts = ", ".join(f"{kind} {count}" for kind, count in sorted(tally.counts.items()))
-    print(f"record: {sum(tally.counts.values())} states ({counts}), {len(failures)} failed")
-    for failure in failures[:20]:
-        print(f"FAILED {failure}")
-    return 1 if failures or (not ONLY and not tally.counts) else 0
+        for case, (tried, failures) in zip(todo, pool.map(lambda case: examine(case, tools, scratch), todo)):
+            counts[case.kind] += tried
+            failed += len(failures)
+    said = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
+    print(f"{sum(counts.values())} states ({said}), {failed} failed")
+    return 1 if failed or not counts else 0
 
 
 def main(what, program, folder, faults):

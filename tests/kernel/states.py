@@ -54,6 +54,11 @@ class Disk:
         self.sectors = sectors_by_number
         self.digest = sum(_digest(number, content) for number, content in sectors_by_number.items()) % (1 << 128)
 
+    def copy(self):
+        other = Disk({})
+        other.sectors, other.digest = dict(self.sectors), self.digest
+        return other
+
     def change(self, number):
         """The digest's difference where the sector becomes another."""
         return -_digest(number, self.sectors.get(number, ZERO))
@@ -151,7 +156,7 @@ def windows(events):
 
 def states(disk, events, count, seed):
     """Every state to be tried from the first mark on, none twice with the same mark and machine."""
-    choice, seen = random.Random(seed), set()
+    choice, seen, disk = random.Random(seed), set(), disk.copy()
     for number, (writes, mark, machine) in enumerate(windows(events)):
         if mark is not None:
             for kept in subsets(writes, count, choice):
@@ -164,18 +169,8 @@ def states(disk, events, count, seed):
         disk.apply(overlay_of(writes))
 
 
-def some(every, seed, count):
-    """At most `count` of the states, evenly from all that there are, in random order: copies, since the disk moves on."""
-    choice, kept = random.Random(seed), []
-    for number, state in enumerate(every):
-        at = number if number < count else choice.randrange(number + 1)
-        if at < count:
-            copy = State(FrozenDisk(state.disk.sectors | state.overlay), {}, state.mark, state.machine, state.title)
-            kept[at:at + 1] = [copy]
-    choice.shuffle(kept)
-    return kept
-
-
-class FrozenDisk:
-    def __init__(self, sectors_by_number):
-        self.sectors = sectors_by_number
+def some(make, count, seed):
+    """At most `count` of the states that make() gives, from everywhere, in order; and how many there are."""
+    total = sum(1 for _ in make())
+    chosen = set(random.Random(seed).sample(range(total), min(count, total)))
+    return (state for number, state in enumerate(make()) if number in chosen), total
