@@ -6,7 +6,7 @@
 
 As root, with loop devices and FUSE, in a mount namespace of its own; else "skipped: why", and 77. A sample by
 default, at length with HOLDFAST_TEST_LONG=1. KERNEL_STATES is how many are tried of each life at most, from all that
-there are. KERNEL_ONLY=ext4 takes lives whose title has that word; HOLDFAST_TEST_SEED seeds. docs/crash-states.md
+there are, KERNEL_CYCLES how often a file system is shut down. KERNEL_ONLY=ext4 takes lives whose title has that word; HOLDFAST_TEST_SEED seeds. docs/crash-states.md
 """
 import collections
 import concurrent.futures
@@ -28,6 +28,7 @@ SEED = int(os.environ.get("HOLDFAST_TEST_SEED", "1"))
 SUBSETS = 20 if LONG else 4  # at each flush
 STATES = int(os.environ.get("KERNEL_STATES", "2000" if LONG else "8"))
 ONLY = os.environ.get("KERNEL_ONLY", "")
+CYCLES = int(os.environ.get("KERNEL_CYCLES", "1000" if LONG else "4"))  # for each file system
 FAILURES = 5  # of one life, then it ends
 
 Case = collections.namedtuple("Case", "kind way life machine no_sync busy")
@@ -196,7 +197,7 @@ def main(what, program, folder, faults):
     scratch = os.path.realpath(tempfile.mkdtemp(prefix="holdfast-kernel.", dir=base))
     try:
         tools = Tools(program, folder, faults, scratch)
-        return record(tools, scratch) if what == "record" else shutdowns.cycles(tools, scratch, LONG, SEED)
+        return record(tools, scratch) if what == "record" else shutdowns.cycles(tools, scratch, CYCLES, SEED)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
