@@ -1,13 +1,14 @@
-// A disk for a loop device that writes down what a file system does to it: one file of a FUSE mount, whose writes,
-// flushes and discards go into a log in the order of their completion.
+// A disk for a loop device that writes down what a file system does to it: one file of a FUSE mount, whose
+// writes, flushes and discards go into a log in the order of their completion.
 //
-//   block_recorder IMAGE LOG FOLDER MACHINE     serves FOLDER/disk with IMAGE behind it until FOLDER is unmounted
+//   block_recorder IMAGE LOG FOLDER MACHINE
+//       serves FOLDER/disk with IMAGE behind it until FOLDER is unmounted
 //
-// MACHINE is a folder on another disk, which survives: its files are noted at each flush at which they have changed.
-// What is written to FOLDER/mark goes into the log as well: notes of what had been promised by then. One thread
-// answers, so that a request is logged only when all before it are answered.
-// LOG: per event kind, offset and length (8 bytes each, of this machine's order), then the bytes of a write, a mark or
-// the machine's files: of each the length of its name, the name below MACHINE, the length, the content.
+// MACHINE is a folder on another disk, which survives: its files are noted at each flush at which they have
+// changed. What is written to FOLDER/mark goes into the log as well: notes of what had been promised by then.
+// One thread answers, so that a request is logged only when all before it are answered.
+// LOG: per event kind, offset and length (8 bytes each, of this machine's order), then the bytes of a write or
+// mark, or the machine's files: of each the length of its name, its name below MACHINE, its length, its bytes.
 #define FUSE_USE_VERSION 314
 #include <fcntl.h>
 #include <fuse.h>
@@ -45,8 +46,8 @@ std::string machine_files;  // as last noted
 
 // A log with a gap would show states that never were: better none.
 void note(const Event& event, const char* bytes) {
-  iovec parts[2] = {{const_cast<Event*>(&event), sizeof event},
-                    {const_cast<char*>(bytes), bytes == nullptr ? 0 : static_cast<std::size_t>(event.length)}};
+  const std::size_t length = bytes == nullptr ? 0 : event.length;
+  iovec parts[2] = {{const_cast<Event*>(&event), sizeof event}, {const_cast<char*>(bytes), length}};
   const std::size_t whole = parts[0].iov_len + parts[1].iov_len;
   if (::writev(log_file, parts, 2) == static_cast<ssize_t>(whole)) return;
   std::perror("block_recorder: can't write the log");

@@ -1,4 +1,4 @@
-"""Disks of our own: images in memory, loop devices, file systems on them, and the recorder between the two."""
+"""Disks of our own: images in memory, loop devices, file systems on them, and the recorder between."""
 import contextlib
 import ctypes
 import fcntl
@@ -10,7 +10,8 @@ import time
 KINDS = ("ext4", "xfs", "btrfs")
 SECTOR = 4096  # of the loop devices: what a disk writes whole or not at all
 SIZE = {"ext4": 48 << 20, "xfs": 300 << 20, "btrfs": 128 << 20}
-MAKE = {"ext4": ["mkfs.ext4", "-q", "-b", "4096", "-J", "size=4", "-E", "lazy_itable_init=0,lazy_journal_init=0"],
+MAKE = {"ext4": ["mkfs.ext4", "-q", "-b", "4096", "-J", "size=4",
+                 "-E", "lazy_itable_init=0,lazy_journal_init=0"],
         "xfs": ["mkfs.xfs", "-q", "-K", "-s", "size=4096"], "btrfs": ["mkfs.btrfs", "-q", "-K"]}
 # How each is mounted, by a word for it.
 WAYS = {"ext4": {"ordered": "data=ordered", "writeback": "data=writeback", "journal": "data=journal"},
@@ -117,8 +118,8 @@ def sync(place):
 
 @contextlib.contextmanager
 def busy(place, really):
-    """Meanwhile a neighbour on the same file system syncs it again and again, so that what the program hasn't yet
-    made durable often is, and is not as often."""
+    """Meanwhile a neighbour on the same file system syncs it again and again, so that what the program hasn't
+    yet made durable often is, and is not as often."""
     ended = threading.Event()
 
     def neighbour():

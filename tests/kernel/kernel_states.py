@@ -1,20 +1,26 @@
 #!/usr/bin/env python3
 """States that a loss of power leaves behind on ext4, xfs and btrfs: nothing that was promised is lost.
 
-  kernel_states.py record|shutdown PROGRAM FOLDER FAULTS     FOLDER has block_recorder and libno_sync.so, FAULTS
-                                                             fault_run and make_repository of tests/faults
+  kernel_states.py record|shutdown PROGRAM FOLDER FAULTS
+      FOLDER has block_recorder and libno_sync.so, FAULTS has fault_run and make_repository
 
 As root, with loop devices and FUSE, in a mount namespace of its own; else "skipped: why", and 77. A sample by
-default, at length with HOLDFAST_TEST_LONG=1. KERNEL_STATES is how many are tried of each life at most, from all that
-there are, KERNEL_CYCLES how often a file system is shut down. KERNEL_ONLY=ext4 takes lives whose title has that word; HOLDFAST_TEST_SEED seeds. docs/crash-states.md
+default, at length with HOLDFAST_TEST_LONG=1. HOLDFAST_TEST_SEED seeds; SIGTERM ends it early and cleanly.
+  KERNEL_STATES=N      tries at most so many of each life, from all that there are
+  KERNEL_CYCLES=N      shuts each file system down so often
+  KERNEL_WORKERS=N     looks at so many lives at a time
+  KERNEL_ONLY=WORDS    takes the lives whose title has these words
+docs/crash-states.md
 """
 import collections
 import concurrent.futures
 import itertools
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import time
 
 import disks
@@ -26,10 +32,13 @@ from worlds import NEW_PASSWORD, Failure, write
 LONG = os.environ.get("HOLDFAST_TEST_LONG") == "1"
 SEED = int(os.environ.get("HOLDFAST_TEST_SEED", "1"))
 SUBSETS = 20 if LONG else 4  # at each flush
+WORKERS = int(os.environ.get("KERNEL_WORKERS", os.cpu_count()))
 STATES = int(os.environ.get("KERNEL_STATES", "2000" if LONG else "8"))
 ONLY = os.environ.get("KERNEL_ONLY", "")
 CYCLES = int(os.environ.get("KERNEL_CYCLES", "1000" if LONG else "4"))  # for each file system
 FAILURES = 5  # of one life, then it ends
+
+ENDED = threading.Event()
 
 Case = collections.namedtuple("Case", "kind way life machine no_sync busy")
 
@@ -44,32 +53,33 @@ class Tools:
 
 
 def title_of(case):
-    words = [case.kind, case.way, case.life, f"machine {case.machine}", case.no_sync and f"no sync of {case.no_sync}",
-             "busy" if case.busy else ""]
+    words = [case.kind, case.way, case.life, f"machine {case.machine}", "busy" if case.busy else "",
+             case.no_sync and f"no sync of {case.no_sync}"]
     return ", ".join(word for word in words if word)
 
 
 def cases():
-    """Sample: one short life on each. At length: all lives, ways of mounting, and both places of the machine."""
+    """Sample: a short life on each. At length: all lives, ways to mount, and both places of the machine."""
     if not LONG:
         for kind in disks.KINDS:
             yield Case(kind, next(iter(disks.WAYS[kind])), "short", "within", "", False)
         return
-    for kind in disks.KINDS:
-        for way, life in itertools.product(disks.WAYS[kind], ("days", "keys")):
-            yield Case(kind, way, life, "elsewhere", "", False)
-            if life == "days":
-                yield Case(kind, way, life, "within", "", True)
+    kinds = [(kind, way) for kind in reversed(disks.KINDS) for way in disks.WAYS[kind]]
+    lives_led = ("days", "elsewhere", False), ("days", "within", True), ("keys", "elsewhere", False)
+    for (life, machine, busy), (kind, way) in itertools.product(lives_led, kinds):
+        yield Case(kind, way, life, machine, "", busy)
 
 
 def controls():
     """Where syncs are left out, something must be lost: else nothing would be shown by finding nothing."""
-    for kind in disks.KINDS if LONG else disks.KINDS[:1]:
-        yield Case(kind, next(iter(disks.WAYS[kind])), "short", "within", "all", False)
+    yield Case("ext4", "ordered", "short", "within", "all", False)
+    if LONG:
+        for kind, what in itertools.product(disks.KINDS, ("files", "folders")):
+            yield Case(kind, next(iter(disks.WAYS[kind])), "short", "elsewhere", what, False)
 
 
 class Recording:
-    """A life on a recorded disk: its image before, its events, and the promises by the numbers of their marks."""
+    """A life on a recorded disk: its image before, its events, and the promises by number of mark."""
 
     def __init__(self, case, tools, scratch):
         self.case, self.tools, self.scratch = case, tools, scratch
@@ -97,7 +107,8 @@ class Recording:
                     mark.write(str(len(self.promises) - 1).encode())
 
             with disks.loop_device(f"{folder}/disk") as device, \
-                    disks.mounted(device, self.disk, self.case.kind, options), disks.busy(self.disk, self.case.busy):
+                    disks.mounted(device, self.disk, self.case.kind, options), \
+                    disks.busy(self.disk, self.case.busy):
                 os.mkdir(f"{self.disk}/store")
                 place = self.place()
                 if self.case.no_sync:
@@ -119,7 +130,8 @@ class Recording:
             begin = 0
             for i in range(1, len(numbers) + 1):
                 if i == len(numbers) or numbers[i] != numbers[i - 1] + 1 or i - begin == 1000:
-                    os.pwritev(image.fileno(), [both[n] for n in numbers[begin:i]], numbers[begin] * states.SECTOR)
+                    contents = [both[number] for number in numbers[begin:i]]
+                    os.pwritev(image.fileno(), contents, numbers[begin] * states.SECTOR)
                     begin = i
 
     def lay_out_machine(self, state):
@@ -132,17 +144,27 @@ class Recording:
         """Raises Failure where the state breaks a promise, OSError where the kernel doesn't mount it."""
         self.lay_out(state)
         self.lay_out_machine(state)
-        with disks.mounted(device, self.disk, self.case.kind, disks.WAYS[self.case.kind][self.case.way]):
-            lives.Judge(self.place(), self.sources).judge(self.promises[int(state.mark)])
+        options = disks.WAYS[self.case.kind][self.case.way]
+        with disks.mounted(device, self.disk, self.case.kind, options):
+            judge = lives.Judge(self.place(), self.sources, state.title)
+            judge.judge(self.promises[int(state.mark)])
 
 
 def try_all(recording):
     """How many states were tried, how many there are, and what failed."""
+
+    def every():
+        return states.states(recording.before, recording.events, SUBSETS, SEED)
+
     tried, failures = 0, []
-    picked, total = states.some(lambda: states.states(recording.before, recording.events, SUBSETS, SEED), STATES, SEED)
+    picked, total = states.some(every, STATES, SEED)
     with disks.loop_device(recording.image) as device:
         for state in picked:
+            if ENDED.is_set():
+                break
             tried += 1
+            if tried % 100 == 0:
+                print(f"{title_of(recording.case)}: {tried} so far", flush=True)
             try:
                 recording.try_state(state, device)
             except (Failure, OSError) as failure:
@@ -154,6 +176,8 @@ def try_all(recording):
 
 def examine(case, tools, scratch):
     """How many states were tried, and what is wrong."""
+    if ENDED.is_set():
+        return 0, []
     folder = tempfile.mkdtemp(dir=scratch)
     began = time.monotonic()
     try:
@@ -165,7 +189,7 @@ def examine(case, tools, scratch):
     print(f"{title_of(case)}: {len(failures)} {what}, of {tried} states tried of {total} "
           f"({time.monotonic() - began:.0f} s)", flush=True)
     if case.no_sync:
-        return 0, [] if failures else [f"{title_of(case)}: nothing is lost where it must be"]
+        return 0, [] if failures or ENDED.is_set() else ["nothing is lost where it must be"]
     for failure in failures:
         print(f"FAILED {failure}", flush=True)
     return tried, failures
@@ -173,8 +197,8 @@ def examine(case, tools, scratch):
 
 def record(tools, scratch):
     counts, failed = collections.Counter(), 0
-    todo = [case for case in [*cases(), *controls()] if ONLY in title_of(case)]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+    todo = [case for case in [*controls(), *cases()] if ONLY in title_of(case)]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=WORKERS) as pool:
         for case, (tried, failures) in zip(todo, pool.map(lambda case: examine(case, tools, scratch), todo)):
             counts[case.kind] += tried
             failed += len(failures)
@@ -193,11 +217,14 @@ def main(what, program, folder, faults):
         disks.run("unshare", "-m", "true")
         os.environ["HOLDFAST_MOUNTS"] = "own"  # mounts end with this process
         os.execvp("unshare", ["unshare", "-m", sys.executable, "-B", *sys.argv])
+    signal.signal(signal.SIGTERM, lambda *_: ENDED.set())
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     scratch = os.path.realpath(tempfile.mkdtemp(prefix="holdfast-kernel.", dir=base))
     try:
         tools = Tools(program, folder, faults, scratch)
-        return record(tools, scratch) if what == "record" else shutdowns.cycles(tools, scratch, CYCLES, SEED)
+        if what == "shutdown":
+            return shutdowns.cycles(tools, scratch, CYCLES, SEED, ENDED)
+        return record(tools, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

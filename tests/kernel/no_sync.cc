@@ -1,5 +1,5 @@
-// Preloaded into a program: what NO_SYNC names is not synced, and success is reported: "files", "folders" or "all".
-// The judge of crash states must notice.
+// Preloaded into a program: what NO_SYNC names ("files", "folders" or "all") is not synced, and success is
+// reported. The judge of crash states must notice.
 #include <dlfcn.h>
 #include <sys/stat.h>
 #include <unistd.h>

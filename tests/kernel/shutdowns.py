@@ -1,5 +1,5 @@
-"""A file system is shut down (FS_IOC_SHUTDOWN) while commands run on it, mounted again and judged; what is left goes
-through the next round. ext4 and xfs: btrfs can't be shut down so."""
+"""A file system is shut down (FS_IOC_SHUTDOWN) while commands run on it, mounted again and judged; what is
+left goes through the next round. ext4 and xfs: btrfs can't be shut down so."""
 import dataclasses
 import os
 import random
@@ -23,8 +23,9 @@ SNAPSHOTS = 3  # beyond these one is forgotten
 def adopt(promise, place, version):
     """What holds for whoever goes on after a crash was judged."""
     there = place.snapshots()
-    return dataclasses.replace(promise, snapshots={i: promise.snapshots.get(i, version) for i in there}, perhaps=(),
-                               leaving=frozenset(), gone=promise.gone | promise.leaving.difference(there), again=())
+    return dataclasses.replace(
+        promise, snapshots={snapshot: promise.snapshots.get(snapshot, version) for snapshot in there},
+        perhaps=(), leaving=frozenset(), gone=promise.gone | promise.leaving.difference(there), again=())
 
 
 class Rounds:
@@ -67,7 +68,7 @@ class Rounds:
             try:
                 getattr(self.life, step)()
                 ended = "done"
-            except Failure as failure:  # as it must without a disk; the promise is that of a command under way
+            except Failure as failure:  # as it must without a disk
                 ended = "failed" if "Input/output error" in str(failure) else f"failed otherwise ({failure})"
             timer.join()
         if ended not in ("done", "failed"):
@@ -75,26 +76,27 @@ class Rounds:
         what = f"{self.kind}, {step} {ended}, shut down after {after * 1000:.0f} ms in way {way}"
         try:
             with self.mounted(device):
-                lives.Judge(self.place, self.sources).judge(self.life.promise)
+                lives.Judge(self.place, self.sources, what).judge(self.life.promise)
                 self.life.promise = adopt(self.life.promise, self.place, self.sources.version())
         except (Failure, OSError) as failure:
             return ended, f"{what}: {failure}"
         return ended, None
 
 
-def cycles_on(kind, tools, scratch, count, seed):
+def cycles_on(kind, tools, scratch, count, seed, ended):
     done, failures, tried = 0, [], 0
-    while tried < count and len(failures) < 5:
+    while tried < count and len(failures) < 5 and not ended.is_set():
         folder = tempfile.mkdtemp(dir=scratch)
         rounds = Rounds(kind, tools, folder, seed * 1000 + tried)
         with disks.loop_device(rounds.image) as device:
             rounds.begin(device)
             for _ in range(min(ROUNDS, count - tried)):
                 tried += 1
-                ended, failure = rounds.crash(device)
-                done += ended == "done"
+                result, failure = rounds.crash(device)
+                done += result == "done"
                 if failure:
                     failures.append(failure)
+                if failure or ended.is_set():
                     break
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{kind}: {tried} times shut down, {tried - done} of them before the command had ended, "
@@ -104,6 +106,8 @@ def cycles_on(kind, tools, scratch, count, seed):
     return failures
 
 
-def cycles(tools, scratch, count, seed):
-    failures = [failure for kind in KINDS for failure in cycles_on(kind, tools, scratch, count, seed)]
+def cycles(tools, scratch, count, seed, ended):
+    failures = []
+    for kind in KINDS:
+        failures += cycles_on(kind, tools, scratch, count, seed, ended)
     return 1 if failures else 0

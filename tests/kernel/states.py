@@ -1,7 +1,8 @@
 """From a log of block writes to the states in which a loss of power could have left the disk.
 
-A disk keeps what was written before its last flush; of what was written since then it may have any subset, and of
-one write of many sectors any part. A state is thus the durable disk at a flush with some later sectors."""
+A disk keeps what was written before its last flush; of what was written since then it may have any subset,
+and of one write of many sectors any part. So a state is the durable disk at a flush and some later sectors.
+"""
 import hashlib
 import random
 import struct
@@ -44,15 +45,16 @@ def read_image(path):
 def _digest(number, content):
     if content == ZERO:
         return 0
-    return int.from_bytes(hashlib.blake2b(number.to_bytes(8, "little") + content, digest_size=16).digest(), "little")
+    hashed = hashlib.blake2b(number.to_bytes(8, "little") + content, digest_size=16)
+    return int.from_bytes(hashed.digest(), "little")
 
 
 class Disk:
-    """Sectors by number, without those that are zero, and a digest of all of them: the sum over the sectors."""
+    """Sectors by number, without those that are zero, and a digest: the sum over the sectors."""
 
     def __init__(self, sectors_by_number):
         self.sectors = sectors_by_number
-        self.digest = sum(_digest(number, content) for number, content in sectors_by_number.items()) % (1 << 128)
+        self.digest = sum(_digest(*sector) for sector in sectors_by_number.items()) % (1 << 128)
 
     def copy(self):
         other = Disk({})
@@ -94,8 +96,7 @@ def torn(write, choice):
 
 
 def subsets(writes, count, choice):
-    """None and all; all but the last, each cut short, and random ones; at most `count` beyond the first two, unless
-    all there are are fewer."""
+    """None and all; all others where they are few; and `count` by chance, with writes that are torn."""
     yield []
     yield writes
     size = len(writes)
@@ -103,7 +104,7 @@ def subsets(writes, count, choice):
         for bits in range(1, 2 ** size - 1):
             yield [write for i, write in enumerate(writes) if bits >> i & 1]
     for i in range(count if size else 0):
-        if i % 4 == 0:  # the end of what was written in order is missing, and one write is torn
+        if i % 4 == 0:  # the end is missing, and one write is torn
             at = choice.randrange(size)
             yield writes[:at] + torn(writes[at], choice)
         elif i % 4 == 1:  # one write is missing, or torn
@@ -119,8 +120,8 @@ def subsets(writes, count, choice):
 
 
 class State:
-    """`overlay` upon `disk`, which changes as the next state is asked for; `mark` is the last note before, `machine`
-    the files on another disk at that time."""
+    """`overlay` upon `disk`, which changes as the next state is asked for; `mark` is the last note before,
+    `machine` the files on another disk at that time."""
 
     def __init__(self, disk, overlay, mark, machine, title):
         self.disk, self.overlay, self.mark, self.machine, self.title = disk, overlay, mark, machine, title
