@@ -7,8 +7,9 @@
 // MACHINE is a folder on another disk, which survives: its files are noted at each flush at which they have
 // changed. What is written to FOLDER/mark goes into the log as well: notes of what had been promised by then.
 // One thread answers, so that a request is logged only when all before it are answered.
-// LOG: per event kind, offset and length (8 bytes each, of this machine's order), then the bytes of a write or
-// mark, or the machine's files: of each the length of its name, its name below MACHINE, its length, its bytes.
+// LOG: per event kind, offset and length (8 bytes each, of this machine's order), then the bytes of a write
+// or mark, or the machine's files: of each the length of its name, its name below MACHINE, its length, its
+// bytes.
 #define FUSE_USE_VERSION 314
 #include <fcntl.h>
 #include <fuse.h>
