@@ -61,7 +61,7 @@ class Rounds:
         step = "forget" if len(self.life.promise.snapshots) > SNAPSHOTS else self.choice.choice(STEPS)
         if step == "forget" and len(self.life.promise.snapshots) < 2:
             step = "back_up"
-        way, after = self.choice.choice(WAYS), self.choice.uniform(0, 1.2) * self.took[step]
+        way, after = self.choice.choice(WAYS), self.choice.uniform(0, 2) * self.took[step]
         with self.mounted(device):
             timer = threading.Timer(after, disks.shut_down, (self.disk, way))
             timer.start()
