@@ -69,7 +69,8 @@ class Rounds:
                 getattr(self.life, step)()
                 ended = "done"
             except Failure as failure:  # as it must without a disk
-                ended = "failed" if "Input/output error" in str(failure) else f"failed otherwise ({failure})"
+                said = any(word in str(failure) for word in ("Input/output error", "Read-only file system"))
+                ended = "failed" if said else f"failed otherwise ({failure})"
             timer.join()
         if ended not in ("done", "failed"):
             return ended, f"{self.kind}, {step}: {ended}"
