@@ -20,6 +20,7 @@ THIRD_PARTY = {
     "regex.h": ["src/source/pattern.cc"],
     "archive": ["src/sink/zip_cpio.cc"],
     "sys/acl.h": ["src/source/*.cc", "src/sink/*.cc"],
+    "fuse.h": [],
     "fuse_lowlevel.h": ["src/mount/fuse.cc"],
     "gtest/": [],
     "rapidcheck": [],
