@@ -11,6 +11,7 @@
 #include "repo/log.h"
 #include "repo/memory.h"
 #include "repo/names.h"
+#include "repo/opening.h"
 
 namespace holdfast::repo {
 
@@ -108,8 +109,9 @@ class Repository {
   Result<std::vector<Buffer>> read_pages(const model::TransactionId& id, std::stop_token stop) const;
   // The complete reference set of a commit.
   Result<model::References> read_references(const model::Commit& commit, std::stop_token stop) const;
-  // The session secret of a transaction, for readers.
-  Result<crypto::Key> session_secret(const model::TransactionId& id, std::stop_token stop) const;
+  Result<Opening> read_opening(const model::TransactionId& id, std::stop_token stop) const;
+  // What opens the packs of a transaction, for readers.
+  Result<SessionKey> session_key(const model::TransactionId& id, std::stop_token stop) const;
 
   // Derived keys; content secret needed (asserted).
   const crypto::Key& chunk_id_key() const { return *chunk_id_key_; }
@@ -148,6 +150,7 @@ class Repository {
                           std::stop_token stop) const;
   static void apply_log(History& history, const std::vector<model::TransactionId>& vanished);
   void derive();
+  Result<crypto::Key> open_secret(const Opening& opening) const;
   Result<Memory::Seen> recall() const;
   Result<std::string> log_against(const Memory::Seen& seen, const LogState& log, std::stop_token stop) const;
   Result<void> compare(const Result<Memory::Seen>& seen, History& history, std::stop_token stop) const;
@@ -161,7 +164,7 @@ class Repository {
   std::unique_ptr<const Memory> memory_;
   mutable std::mutex mutex_;  // guards what follows
   mutable std::string memory_trouble_;
-  mutable std::map<model::TransactionId, crypto::Key> sessions_;
+  mutable std::map<model::TransactionId, SessionKey> sessions_;
 };
 
 }  // namespace holdfast::repo

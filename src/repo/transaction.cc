@@ -44,20 +44,15 @@ Result<std::unique_ptr<Transaction>> Transaction::rehearse(const Repository& rep
 // W1. False where the name is taken.
 Result<bool> Transaction::try_open(std::stop_token stop) {
   id_ = local_.next_transaction();
-  repository_.random().fill(session_.writable());
+  repository_.random().fill(session_.secret.writable());
   const Config& config = repository_.config();
   const std::string name = transaction_name(id_, "open");
-  const SealedSecret sealed =
-      TRY(seal_to_reader(config.read, seal_context(config.id, name), session_, repository_.random()));
-  Encoder body;
-  encode(body, id_);
-  body.raw(run_);
-  body.raw(repository_.random().array<16>());
-  encode(body, repository_.now());
-  body.raw(sealed.ephemeral);
-  body.blob(sealed.sealed);
+  Opening opening{id_, run_, {}, repository_.now(), session_.place, {}};
+  opening.secret =
+      TRY(seal_to_reader(config.read, seal_context(config.id, name), session_.secret, repository_.random()));
+  opening.nonce = repository_.random().array<16>();
   const Buffer object =
-      wrap_vital(Vital::open, sign_body(*repository_.secrets().commit, config.id, name, body.take()));
+      wrap_vital(Vital::open, sign_body(*repository_.secrets().commit, config.id, name, encode(opening)));
   const auto put = repository_.storage().put(name, object, stop);
   if (!put.ok() && put.error().kind() == Errc::exists) return false;
   if (!put.ok()) return put.error().copy().context("opening a transaction");
