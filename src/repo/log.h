@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model/commit.h"
-#include "repo/config.h"
+#include "repo/rotate.h"
 #include "storage/storage.h"
 
 namespace holdfast::repo {
@@ -56,7 +56,7 @@ struct Abandon {
 struct Witness {
   std::vector<model::TransactionId> transactions;
 };
-using LogEntry = std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness>;
+using LogEntry = std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness, Rotate>;
 
 Buffer encode(const LogEntry& entry);
 Result<LogEntry> decode_log_entry(Bytes bytes);
@@ -81,6 +81,10 @@ struct LogState {
     std::uint32_t generation = 0;
   };
   std::map<model::PackId, Gone> deleted;  // retired transactions: pack kOwnObjects
+
+  // The read public keys of the epochs from 1 on; epoch 0 is the config's.
+  std::map<std::uint32_t, crypto::PublicKey> read_keys;
+  std::uint32_t epoch() const { return read_keys.empty() ? 0 : read_keys.rbegin()->first; }
 
   // False where a transaction opened after this state must not refer to the slot: it, or all of its
   // transaction, is condemned or deleted.

@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "crypto/hash.h"
+#include "model/duration.h"
 #include "repo/rights.h"
 
 namespace holdfast::repo {
@@ -250,12 +251,24 @@ Result<crypto::Key> Repository::open_secret(const Opening& opening) const {
   const auto& [domain, epoch] = opening.place;
   if (domain != 0) return Error(Errc::unsupported, "it is in a key domain").hint("use a newer holdfast");
   const auto later = secrets_.reads.find(epoch);
-  if (epoch != 0 && later == secrets_.reads.end())
-    return Error(Errc::denied, fmt::format("this key has no read secret of epoch {}", epoch));
+  const auto rotated = [&] {
+    const model::CivilTime day = model::local_time(opening.time.seconds);
+    const std::string opens =
+        secrets_.epoch() == 0 ? "epoch 0" : fmt::format("epochs 0 to {}", secrets_.epoch());
+    return Error(Errc::denied,
+                 fmt::format("it was written on {:04}-{:02}-{:02}, after the read key was rotated (epoch {}); "
+                             "this key opens only {}",
+                             day.year, day.month, day.day, epoch, opens))
+        .hint("use a key that opens it (`holdfast key list`); its holder can add yours anew");
+  };
+  if (epoch != 0 && later == secrets_.reads.end()) return rotated();
   const crypto::Key& read = epoch == 0 ? *secrets_.read : later->second;
   const crypto::PublicKey reader = epoch == 0 ? config_.read : crypto::x25519_public(read);
   const std::string name = transaction_name(opening.transaction, "open");
-  return open_as_reader(read, reader, seal_context(config_.id, name), opening.secret);
+  auto secret = open_as_reader(read, reader, seal_context(config_.id, name), opening.secret);
+  // Of a rotation that came to nothing.
+  if (epoch != 0 && !secret.ok() && secret.error().kind() == Errc::wrong_key) return rotated();
+  return secret;
 }
 
 Result<SessionKey> Repository::session_key(const TransactionId& id, std::stop_token stop) const {

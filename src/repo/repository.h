@@ -138,6 +138,11 @@ class Repository {
   Result<std::string> add_recipient(const Secrets& secrets, const crypto::PublicKey& recipient,
                                     std::string label, std::stop_token stop) const;
   Result<void> remove_key(const std::string& name, std::stop_token stop) const;
+  // For rotations. The same key with what `secrets` has of its rights, read back: a recipient's, or the one in
+  // use. The name of the new slot.
+  Result<std::string> renew_key(const KeyInfo& key, const Secrets& secrets, std::stop_token stop) const;
+  // Removes even the slot in use; one that is gone already is fine.
+  Result<void> drop_key(const std::string& name, std::stop_token stop) const;
 
  private:
   using SlotOpener =
@@ -160,6 +165,7 @@ class Repository {
   Config config_;
   Secrets secrets_;
   std::string key_name_;
+  std::optional<crypto::Key> password_key_;  // of the slot in use, where a password opened it
   std::optional<crypto::Key> chunk_id_key_, member_id_key_, bundle_key_, tree_key_;
   std::unique_ptr<const Memory> memory_;
   mutable std::mutex mutex_;  // guards what follows

@@ -59,10 +59,11 @@ class Repository:
         return ["keys/" + name for name in self.store.list("keys")]
 
     def open_slots(self, password, secret):
-        for name in self.slots():
-            secrets = open_slot(self.vital(name).body, name, self.config.id, password, secret)
-            if secrets is not None:
-                return secrets
+        opened = [open_slot(self.vital(name).body, name, self.config.id, password, secret)
+                  for name in self.slots()]
+        opened = [secrets for secrets in opened if secrets is not None]
+        if opened:
+            return max(opened, key=lambda secrets: (max(secrets["reads"], default=0)))
         raise FormatError("no key slot opens with this password or key")
 
     def secret(self, name):
@@ -183,6 +184,13 @@ class Repository:
         type_ = inner.u8()
         entry = LogEntry(number, time, type_, parse_log_fields(inner, type_))
         inner.end()
+        if type_ == 11:
+            epoch, public, signature = entry.fields
+            try:
+                signed_by(self.config.admin, signature, self.config.id, "rotate",
+                          struct.pack("<I", epoch) + public, name)
+            except FormatError:
+                return None
         return entry
 
     # snapshots

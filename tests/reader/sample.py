@@ -124,7 +124,7 @@ class Sample:
         bundle = b"\0" + self.public["admin"]
         bundle += listed(bytes([which]) + self.secrets[secret] for which, secret in SECRETS.items())
         bundle += listed([])
-        head = b"\1" + blob(b"test") + time(2) + b"\x3f" + u32(1) + u32(64) + salt
+        head = b"\1" + blob(b"test") + time(2) + b"\x3f" + u32(0) + u32(1) + u32(64) + salt
         self.put_vital(name, head + blob(seal(kek, self.id + name.encode() + head, bundle)))
 
     # transactions

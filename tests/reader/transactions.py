@@ -160,6 +160,8 @@ def parse_log_fields(box, type_):
             return box.txn(), box.list(box.text)
         case 7:
             return (box.txn(),)
+        case 11:
+            return box.u32(), box.take(32), box.take(64)
     raise FormatError(f"{box.what}: unknown type {type_}")
 
 
@@ -169,6 +171,7 @@ class Log:
     def __init__(self):
         self.forgotten, self.tags, self.generations, self.removed = set(), {}, {}, set()
         self.kept, self.errors, self.length = {}, [], 0
+        self.read_keys = {}
 
     def apply(self, entry):
         """Takes an entry in; None is a void one."""
@@ -180,6 +183,8 @@ class Log:
             case 5 if entry.fields[1] + 1 == entry.number:
                 for name, kept, generation in entry.fields[2]:
                     self.delete(name, kept, generation)
+            case 11 if entry.fields[0] == len(self.read_keys) + 1:
+                self.read_keys[entry.fields[0]] = entry.fields[1]
             case 6:
                 self.tags[entry.fields[0]] = entry.fields[1]
 
