@@ -13,8 +13,10 @@ std::string key_details() {
          "which the repository never sees; remove drops one; passwd changes the password in use; "
          "new-recipient FILE makes a secret key in FILE and the public one in FILE.pub. kit writes all "
          "secrets as a text to print and keep; recover adds a password from such a text when all others are "
-         "lost. rotate makes a new read key: what is written afterwards opens only for keys made from then on, for "
-         "the one in use and for recipients that may read; what was written before opens as before. Roles: admin may do all; read reads; write adds snapshots and can neither read nor remove "
+         "lost. rotate makes a new read key: what is written afterwards opens only for keys made from then "
+         "on, for "
+         "the one in use and for recipients that may read; what was written before opens as before. Roles: "
+         "admin may do all; read reads; write adds snapshots and can neither read nor remove "
          "earlier ones; maint forgets and prunes without reading; audit verifies packs.";
 }
 

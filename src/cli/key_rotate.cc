@@ -43,13 +43,15 @@ void tell(Context& context, const repo::RotationPlan& plan, const Words& made, b
                          printable(key.slot.label), as));
   }
   for (const auto& key : plan.stale) {
-    out.line(fmt::format("key {} ({}) will not open what is written from now on, its password is not known here: "
-                         "`key add` one for its holder, then `key remove {}`",
-                         short_id(key.name), printable(key.slot.label), short_id(key.name)));
+    out.line(
+        fmt::format("key {} ({}) will not open what is written from now on, its password is not known here: "
+                    "`key add` one for its holder, then `key remove {}`",
+                    short_id(key.name), printable(key.slot.label), short_id(key.name)));
   }
-  out.line("What is written from now on opens only for these keys and for keys made from now on. What was "
-           "written before opens for whoever has kept an older key. The secrets "
-           "to see which snapshots there are, to recognise chunks, to add and to forget stay the same.");
+  out.line(
+      "What is written from now on opens only for these keys and for keys made from now on. What was "
+      "written before opens for whoever has kept an older key. The secrets "
+      "to see which snapshots there are, to recognise chunks, to add and to forget stay the same.");
   out.line("Recovery kits made before don't open what comes after: make new ones with `holdfast key kit`.");
 }
 
@@ -57,8 +59,8 @@ void tell(Context& context, const repo::RotationPlan& plan, const Words& made, b
 
 Result<int> rotate(Context& context, const KeyOptions& options) {
   if (!options.words.empty()) return Error(Errc::usage, "rotate takes no words");
-  const Session session = TRY(open_session(
-      context, {repo::Right::admin, repo::Right::read, repo::Right::index, repo::Right::log}));
+  const Session session = TRY(
+      open_session(context, {repo::Right::admin, repo::Right::read, repo::Right::index, repo::Right::log}));
   const repo::RotationPlan plan = TRY(repo::plan_rotation(*session.repository, context.stop));
   Words made;
   if (!options.dry_run) made = TRY(repo::rotate(*session.repository, plan, context.stop));

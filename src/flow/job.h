@@ -39,7 +39,7 @@ struct Member {
 // zeros.
 struct PageHashes {
   std::vector<std::uint64_t> before;  // empty: not known
-  std::vector<std::uint64_t> now;  // empty where the range is one hole
+  std::vector<std::uint64_t> now;     // empty where the range is one hole
 };
 
 struct Range {

@@ -150,8 +150,8 @@ Result<Secrets> unseal_slot(const RepositoryId& id, std::string_view name, const
   Buffer bundle = TRY(unseal(kek, slot_context(id, name, slot.head), slot.sealed));
   auto secrets = decode_secrets(bundle);
   crypto::wipe(bundle);
-  const bool lies = secrets.ok() && (secrets.value().rights() != slot.rights ||
-                                     secrets.value().epoch() != slot.epoch);
+  const bool lies =
+      secrets.ok() && (secrets.value().rights() != slot.rights || secrets.value().epoch() != slot.epoch);
   if (lies) {
     return Error(Errc::damaged,
                  fmt::format("key slot {} says that it opens other secrets than it does", name));

@@ -255,10 +255,11 @@ Result<crypto::Key> Repository::open_secret(const Opening& opening) const {
     const model::CivilTime day = model::local_time(opening.time.seconds);
     const std::string opens =
         secrets_.epoch() == 0 ? "epoch 0" : fmt::format("epochs 0 to {}", secrets_.epoch());
-    return Error(Errc::denied,
-                 fmt::format("it was written on {:04}-{:02}-{:02}, after the read key was rotated (epoch {}); "
-                             "this key opens only {}",
-                             day.year, day.month, day.day, epoch, opens))
+    return Error(
+               Errc::denied,
+               fmt::format("it was written on {:04}-{:02}-{:02}, after the read key was rotated (epoch {}); "
+                           "this key opens only {}",
+                           day.year, day.month, day.day, epoch, opens))
         .hint("use a key that opens it (`holdfast key list`); its holder can add yours anew");
   };
   if (epoch != 0 && later == secrets_.reads.end()) return rotated();

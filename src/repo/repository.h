@@ -138,8 +138,8 @@ class Repository {
   Result<std::string> add_recipient(const Secrets& secrets, const crypto::PublicKey& recipient,
                                     std::string label, std::stop_token stop) const;
   Result<void> remove_key(const std::string& name, std::stop_token stop) const;
-  // For rotations. The same key with what `secrets` has of its rights, read back: a recipient's, or the one in
-  // use. The name of the new slot.
+  // For rotations. The same key with what `secrets` has of its rights, read back: a recipient's, or the one
+  // in use. The name of the new slot.
   Result<std::string> renew_key(const KeyInfo& key, const Secrets& secrets, std::stop_token stop) const;
   // Removes even the slot in use; one that is gone already is fine.
   Result<void> drop_key(const std::string& name, std::stop_token stop) const;

@@ -84,8 +84,8 @@ Result<std::unique_ptr<Repository>> Repository::open_by(const Doors& doors, cons
       continue;
     }
     const auto slot = decode_slot(object.value(), name);
-    const bool twin = opened && slot.ok() && same_lock(*opened, slot.value()) &&
-                      slot.value().rights == opened->rights;
+    const bool twin =
+        opened && slot.ok() && same_lock(*opened, slot.value()) && slot.value().rights == opened->rights;
     if (opened && !twin) continue;
     if (!slot.ok()) {
       trouble = slot.error().copy();

@@ -14,9 +14,7 @@ using Key = Repository::KeyInfo;
 
 constexpr int kTurnsMax = 16;
 
-bool may_read(const Key& key) {
-  return (key.slot.rights >> static_cast<unsigned>(Right::read) & 1) != 0;
-}
+bool may_read(const Key& key) { return (key.slot.rights >> static_cast<unsigned>(Right::read) & 1) != 0; }
 
 // One made from the other by a rotation: opened by the same, for the same.
 bool are_twins(const Key& a, const Key& b) {
@@ -43,8 +41,7 @@ Result<void> announce(const Repository& repository, LogState& log, const Rotate&
     if (known != log.read_keys.end() && known->second == entry.read) return {};
     if (known != log.read_keys.end())
       return Error(Errc::exists, "another rotation was faster").hint("run the command again");
-    const auto appended =
-        repository.log().append(log, entry, repository.now(), repository.random(), stop);
+    const auto appended = repository.log().append(log, entry, repository.now(), repository.random(), stop);
     if (!appended.ok() && appended.error().kind() != Errc::conflict) return appended.error().copy();
     TRY_AS(repository.log().follow(log, stop), "reading the log");
   }
@@ -98,13 +95,13 @@ Result<std::vector<std::string>> rotate(const Repository& repository, const Rota
   std::vector<std::string> made;
   for (const Key& key : plan.renewed)
     made.push_back(TRY_AS(repository.renew_key(key, secrets, stop), "making " + key.name + " anew"));
-  const auto announced = announce(repository, log, entry, stop);
+  auto announced = announce(repository, log, entry, stop);
   if (!announced.ok() && announced.error().kind() == Errc::exists) {
     // Ours is not the key of that epoch and never will be.
     for (const std::string& name : made) TRY(repository.drop_key(name, stop));
     return Error(Errc::conflict, "another rotation was faster").hint("run the command again");
   }
-  TRY_AS(announced, "announcing the new read key");
+  TRY_AS(std::move(announced), "announcing the new read key");
   for (const auto* old : {&plan.renewed, &plan.left_over}) {
     for (const Key& key : *old) TRY_AS(repository.drop_key(key.name, stop), "removing the old " + key.name);
   }

@@ -13,8 +13,8 @@ namespace holdfast::repo {
 
 class Transaction {
  public:
-  // W1, W2: puts `open` under a fresh name, then reads the log. Errc::damaged where the log can't be read. The
-  // log is read before, too: it tells the read key to seal to.
+  // W1, W2: puts `open` under a fresh name, then reads the log. Errc::damaged where the log can't be read.
+  // The log is read before, too: it tells the read key to seal to.
   static Result<std::unique_ptr<Transaction>> open(const Repository& repository, LocalState& local,
                                                    const model::RunId& run, std::stop_token stop);
   // One that writes nothing, to see what a real one would do: chunks that are put to it are dropped; it can't

@@ -1,5 +1,5 @@
-// Rotation of the read key: who reads what was written before and after, who can't rotate, and what is left where
-// it is cut off at any operation on the store.
+// Rotation of the read key: who reads what was written before and after, who can't rotate, and what is left
+// where it is cut off at any operation on the store.
 #include "repo/rotation.h"
 
 #include "repo/rights.h"
@@ -54,9 +54,9 @@ class Rotation : public ::testing::Test {
 TEST_F(Rotation, WhatComesAfterOpensForRenewedKeysOnly) {
   add_reader();
   const auto old_admin = admin(), old_reader = reader();
-  const auto writer = Repository::open_with_secrets(
-                          world_.doors(), narrowed(old_admin->secrets(), Role::write).value(), {})
-                          .value();
+  const auto writer =
+      Repository::open_with_secrets(world_.doors(), narrowed(old_admin->secrets(), Role::write).value(), {})
+          .value();
   const auto before = write(*writer);
   EXPECT_EQ(rotate_now().size(), 2u);
   EXPECT_EQ(slots(), 2u);
@@ -84,9 +84,9 @@ TEST_F(Rotation, WhatComesAfterOpensForRenewedKeysOnly) {
 TEST_F(Rotation, OtherPasswordsAreStaleAndKeysWithoutReadAreLeftAlone) {
   const auto& secrets = world_.repository->secrets();
   const auto other = world_.repository->add_key(secrets, as_bytes("other"), "bob", {1, 8}, {}).value();
-  const auto maint = world_.repository
-                         ->add_key(narrowed(secrets, Role::maint).value(), as_bytes("maint"), "m", {1, 8}, {})
-                         .value();
+  const auto maint =
+      world_.repository->add_key(narrowed(secrets, Role::maint).value(), as_bytes("maint"), "m", {1, 8}, {})
+          .value();
   const RotationPlan plan = plan_rotation(*world_.repository, {}).value();
   ASSERT_EQ(plan.stale.size(), 1u);
   EXPECT_EQ(plan.stale[0].name, other);
@@ -114,8 +114,8 @@ TEST_F(Rotation, AnEntryThatAdminDidNotSignIsVoid) {
   EXPECT_EQ(log.epoch(), 0u);
   EXPECT_EQ(log.void_entries, 1u);
   // A signature of admin's for another epoch, key or repository is none.
-  Rotate good = make_rotate(world_.repository->config(), world_.repository->secrets(), 1,
-                            crypto::x25519_public(own));
+  Rotate good =
+      make_rotate(world_.repository->config(), world_.repository->secrets(), 1, crypto::x25519_public(own));
   EXPECT_TRUE(is_signed(good, world_.repository->config()));
   good.epoch = 2;
   EXPECT_FALSE(is_signed(good, world_.repository->config()));
@@ -169,8 +169,8 @@ TEST_F(Rotation, ATransactionIsOpenUnderTheKeyInForceOrNotAtAll) {
   EXPECT_EQ(history.undecided, std::set{transaction->id()});
 }
 
-// Killed at any operation, or one whose answer got lost: all who could read can, what is written afterwards too, and
-// the next rotation clears up.
+// Killed at any operation, or one whose answer got lost: all who could read can, what is written afterwards
+// too, and the next rotation clears up.
 TEST_F(Rotation, NobodyLosesAccessWhereverItIsCutOff) {
   add_reader();
   const auto before = write(*admin());
@@ -184,7 +184,8 @@ TEST_F(Rotation, NobodyLosesAccessWhereverItIsCutOff) {
       const RotationPlan plan = plan_rotation(*by, {}).value();
       testing::FaultPlan faults;
       const auto store = testing::faulty(storage::open_memory(world_.content), faults);
-      const auto cut = Repository::open({*store, world_.clock, world_.random}, as_bytes("secret"), {}).value();
+      const auto cut =
+          Repository::open({*store, world_.clock, world_.random}, as_bytes("secret"), {}).value();
       if (!killed) faults.at(n, testing::StorageFault::lost_after);
       for (std::uint64_t i = n; killed && i < n + 100; ++i) faults.at(i, testing::StorageFault::lost_before);
       whole = rotate(*cut, plan, {}).ok();
