@@ -285,7 +285,8 @@ Result<SessionKey> Repository::session_key(const TransactionId& id, std::stop_to
     return Error(Errc::damaged, name + " is missing, without which no pack of its transaction opens");
   }
   if (!opening.ok()) return opening.error().copy();
-  SessionKey session{opening.value().place, TRY_AS(open_secret(opening.value()), name)};
+  crypto::Key secret = TRY_AS(open_secret(opening.value()), name);
+  SessionKey session{opening.value().place, std::move(secret)};
   const std::lock_guard lock(mutex_);
   if (sessions_.size() >= kSessionsMax) sessions_.clear();
   sessions_.insert_or_assign(id, SessionKey{session.place, session.secret.copy()});

@@ -93,8 +93,10 @@ Result<std::vector<std::string>> rotate(const Repository& repository, const Rota
   const auto entry = make_rotate(repository.config(), secrets, plan.epoch,
                                  crypto::x25519_public(secrets.reads.at(plan.epoch)));
   std::vector<std::string> made;
-  for (const Key& key : plan.renewed)
-    made.push_back(TRY_AS(repository.renew_key(key, secrets, stop), "making " + key.name + " anew"));
+  for (const Key& key : plan.renewed) {
+    std::string name = TRY_AS(repository.renew_key(key, secrets, stop), "making " + key.name + " anew");
+    made.push_back(std::move(name));
+  }
   auto announced = announce(repository, log, entry, stop);
   if (!announced.ok() && announced.error().kind() == Errc::exists) {
     // Ours is not the key of that epoch and never will be.

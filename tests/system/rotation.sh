@@ -1,4 +1,4 @@
-# Rotation of the read key: a thief of old keys reads nothing that came after; and rekey, which takes the rest from him.
+# Rotation of the read key: who has old keys reads nothing that came after; and rekey, which takes the rest.
 # shellcheck shell=bash source=tests/system/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -22,7 +22,8 @@ done
 echo typewriter >"$scratch/password"
 exits 0 hf key add --role read --new-password-file "$scratch/password" --label typist
 exits 0 hf key kit --shares 1 --threshold 1 --target "$scratch"
-mkdir "$scratch/data" && head -c 400000 /dev/urandom >"$scratch/data/noise" && echo first >"$scratch/data/text"
+mkdir "$scratch/data" && echo first >"$scratch/data/text"
+head -c 400000 /dev/urandom >"$scratch/data/noise"
 exits 0 as write backup "$scratch/data"
 cp -r "$HOLDFAST_REPOSITORY/keys" "$scratch/loot"
 
@@ -34,7 +35,8 @@ exits 0 hf key rotate --dry-run
 says "would bring in the read key of epoch 1"
 exits 0 hf key list
 ! grep -q "epochs" "$scratch/output" || fail "a dry run rotated"
-id=$(hf key list --json | grep -o '{[^}]*"label":"old@host"[^}]*}' | grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4)
+id=$(hf key list --json | grep -o '{[^}]*"label":"old@host"[^}]*}' |
+  grep -o '"id":"[0-9a-f]*"' | cut -d'"' -f4)
 exits 0 hf key remove "$id"
 exits 0 hf key rotate
 says "brought in the read key of epoch 1"
@@ -42,7 +44,7 @@ says "(typist) will not open what is written from now on"
 says "for whoever has kept an older key"
 says "make new ones with \`holdfast key kit\`"
 exits 0 hf key list
-[ "$(grep -c "epochs 0-1" "$scratch/output")" = 2 ] || fail "not two keys were made anew: $(cat "$scratch/output")"
+[ "$(grep -c "epochs 0-1" "$scratch/output")" = 2 ] || fail "not two keys: $(cat "$scratch/output")"
 says "epoch 0 "
 
 # What the host writes now, the reader and the admin read; the thief and the typist read only what was.
@@ -65,7 +67,7 @@ export HOLDFAST_PASSWORD=typewriter
 exits 0 hf dump latest~1 "$scratch/data/text"
 exits 1 hf dump latest "$scratch/data/new"
 export HOLDFAST_PASSWORD='correct horse'
-rm -rf "$scratch/copy" && exits 0 hf mirror "$scratch/copy"
+rm -rf "$scratch/copy" && exits 0 hf mirror --to "$scratch/copy"
 exits 0 hf -r "$scratch/copy" dump latest "$scratch/data/new"
 
 # A kit from before opens what was; a new one all.
