@@ -404,6 +404,16 @@ class Whole(unittest.TestCase):
         self.assertEqual([commit.tags for commit in self.open().snapshots()[0]], [["kept"], []])
         self.assertEqual(self.problems(), [])
 
+    def test_rotations(self):
+        """Epochs follow each other, and only what admin signed counts."""
+        more = self.writer()
+        for epoch, signer in ((1, "log"), (1, "admin"), (1, "admin"), (3, "admin"), (2, "admin")):
+            public = bytes([len(signer), more.log_number]) * 16
+            body = u32(epoch) + public
+            more.log(b"\x0b" + body + more.sign(signer, more.id + blob(b"rotate") + body))
+        self.assertEqual(self.open().log.read_keys, {1: bytes([5, 1]) * 16, 2: bytes([5, 4]) * 16})
+        self.assertEqual(self.problems(), [])
+
     def test_log_chain(self):
         more = self.writer()
         for _ in range(3):
