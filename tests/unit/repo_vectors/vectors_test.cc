@@ -14,6 +14,7 @@
 #include "parity/parity.h"
 #include "repo/key_file.h"
 #include "repo/kit.h"
+#include "repo/names.h"
 #include "repo/pack_format.h"
 
 namespace holdfast::repo {
