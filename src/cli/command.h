@@ -15,6 +15,7 @@
 #include "cli/history_options.h"
 #include "cli/key_options.h"
 #include "cli/output.h"
+#include "cli/rekey_options.h"
 #include "cli/repair_options.h"
 #include "cli/replica_options.h"
 #include "cli/signals.h"

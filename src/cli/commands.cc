@@ -30,6 +30,10 @@ void declare(Syntax& syntax, GlobalOptions& options) {
 
 namespace {
 
+constexpr char kRekeyDetails[] =
+    "After `key rotate`, which protects only what is written from then on. Each snapshot is stored again and "
+    "compared, and the old one forgotten: the next prune removes it. Running it again goes on where an "
+    "interrupted run was. The repository needs room for both until the prune.";
 constexpr char kDumpDetails[] =
     "What a format can't hold is told, and makes the exit code 3. A tar archive holds everything but "
     "sockets, flags, projects and birth times. Zip and cpio know whole seconds and no names of owners; zip "
@@ -130,6 +134,8 @@ std::vector<Command> about_repositories() {
           &declare, &run),
       make_command<TagOptions>({"tag"}, "Change the tags of snapshots", "", &declare, &run),
       make_command<KeyOptions>({"key"}, "Manage the keys of the repository", key_details(), &declare, &run),
+      make_command<RekeyOptions>({"rekey"}, "Store what the snapshots hold again, under the newest read key",
+                                 kRekeyDetails, &declare, &run),
       make_command<StatsOptions>({"stats"}, "Tell how much is in snapshots", "", &declare, &run),
       make_command<DuOptions>({"du"}, "Tell how much the folders of a snapshot hold", kDuDetails, &declare,
                               &run),

@@ -14,13 +14,16 @@ std::string key_details() {
          "which the repository never sees; remove drops one; passwd changes the password in use; "
          "new-recipient FILE makes a secret key in FILE and the public one in FILE.pub. kit writes all "
          "secrets as a text to print and keep; recover adds a password from such a text when all others are "
-         "lost. Roles: admin may do all; read reads; write adds snapshots and can neither read nor remove "
+         "lost. rotate makes a new read key: what is written afterwards opens only for keys made from then "
+         "on, for "
+         "the one in use and for recipients that may read; what was written before opens as before. Roles: "
+         "admin may do all; read reads; write adds snapshots and can neither read nor remove "
          "earlier ones; maint forgets and prunes without reading; audit verifies packs.";
 }
 
 void declare(Syntax& syntax, KeyOptions& options) {
   Argument& action = syntax.argument("ACTION", &options.action, "what to do");
-  action.choices = {"list", "add", "remove", "passwd", "new-recipient", "kit", "recover"};
+  action.choices = {"list", "add", "remove", "passwd", "new-recipient", "kit", "recover", "rotate"};
   action.required = true;
   syntax.argument("WORD", &options.words,
                   "for remove the key, or the beginning of its id; for new-recipient a file; for recover "
@@ -75,17 +78,27 @@ using Key = repo::Repository::KeyInfo;
 // Its id: the name without "keys/".
 std::string id_of(const Key& key) { return key.name.substr(std::string_view(repo::kKeyPrefix).size()); }
 
+bool may_read(const Key& key) {
+  return (key.slot.rights >> static_cast<unsigned>(repo::Right::read) & 1) != 0;
+}
+
+// The epochs of the read key that it opens.
+std::string epochs_text(const Key& key) {
+  if (!may_read(key)) return "-";
+  return key.slot.epoch == 0 ? "epoch 0" : fmt::format("epochs 0-{}", key.slot.epoch);
+}
+
 Result<int> list(Context& context, const repo::Repository& repository) {
   const std::vector<Key> keys = TRY(repository.keys(context.stop));
   std::vector<std::string> objects;
   std::uint64_t unreadable = 0;
-  Table table({" ID", "Role", "Kind", "Label", "Created"});
+  Table table({" ID", "Role", "Kind", "Reads", "Label", "Created"});
   for (const Key& key : keys) {
     JsonObject object;
     object.add("current", key.current).add("id", id_of(key)).add("readable", key.trouble.empty());
     if (!key.trouble.empty()) {
       objects.push_back(object.add("message", key.trouble).text());
-      table.row({" " + id_of(key).substr(0, 8), "", "unreadable", printable(key.trouble), ""});
+      table.row({" " + id_of(key).substr(0, 8), "", "unreadable", "", printable(key.trouble), ""});
       ++unreadable;
       continue;
     }
@@ -97,9 +110,11 @@ Result<int> list(Context& context, const repo::Repository& repository) {
     object.add("created", time_text(key.slot.created));
     const std::string role = repo::describe(key.slot.rights);
     const char* const kind = key.slot.kind == repo::SlotKind::recipient ? "recipient" : "password";
-    objects.push_back(object.add("role", role).add("kind", kind).text());
-    table.row({(key.current ? "*" : " ") + id_of(key).substr(0, 8), role, kind, printable(key.slot.label),
-               time_text(key.slot.created)});
+    object.add("role", role).add("kind", kind);
+    if (may_read(key)) object.add("epoch", std::uint64_t{key.slot.epoch});
+    objects.push_back(object.text());
+    table.row({(key.current ? "*" : " ") + id_of(key).substr(0, 8), role, kind, epochs_text(key),
+               printable(key.slot.label), time_text(key.slot.created)});
   }
   context.global.json ? context.out.line(json_array(objects)) : context.out.write(table.text());
   if (unreadable == 0) return 0;
@@ -211,6 +226,7 @@ Result<int> run(Context& context, const KeyOptions& options) {
   if (options.action == "kit") return print_kit(context, options);
   if (options.action == "recover") return recover(context, options);
   if (options.action == "new-recipient") return new_recipient(context, options);
+  if (options.action == "rotate") return rotate(context, options);
   const Session session = TRY(open_session(context, {}));
   if (options.action == "list") return list(context, *session.repository);
   if (options.action == "remove") return remove(context, *session.repository, options);

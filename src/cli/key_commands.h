@@ -12,6 +12,7 @@ Result<Password> new_password(const Context& context, const KeyOptions& options)
 std::string key_label(const Context& context, const KeyOptions& options);
 
 Result<int> print_kit(Context& context, const KeyOptions& options);
+Result<int> rotate(Context& context, const KeyOptions& options);
 Result<int> recover(Context& context, const KeyOptions& options);
 
 }  // namespace holdfast::cli

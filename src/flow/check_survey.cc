@@ -234,7 +234,7 @@ void Surveyor::check_transaction(const repo::Snapshot& snapshot) {
   };
   const auto open = vital(Vital::open, "transaction", name("open"));
   if (open && repository_.secrets().read) {
-    const auto secret = repository_.session_secret(id, stop_);
+    const auto secret = repository_.session_key(id, stop_);
     if (!secret.ok()) findings_.add("transaction", name("open"), secret.error());
   }
   if (as_committed(Vital::manifest, snapshot.commit.manifest_hash, name("man"))) {

@@ -14,19 +14,22 @@ namespace {
 class Copier {
  public:
   Copier(const repo::Repository& from, const repo::History& source, const repo::Repository& to,
-         const repo::History& destination, repo::LocalState& local, Observer& observer)
+         const repo::History& destination, repo::LocalState& local, Observer& observer,
+         const Renewal* renewal = nullptr)
       : from_(from),
         source_(source),
         to_(to),
         destination_(destination),
         local_(local),
         observer_(observer),
+        renewal_(renewal),
         chunks_(from, source.log, to) {}
 
   Result<CopiedSnapshot> run(const repo::Snapshot& snapshot, std::stop_token stop);
 
  private:
   Result<const repo::Snapshot*> find_copy(const repo::Snapshot& snapshot, std::stop_token stop);
+  Result<bool> same_trees(const model::Commit& mine, const model::Commit& theirs, std::stop_token stop);
   Result<bool> same_tree(const model::Root& mine, const model::Root& theirs, std::stop_token stop);
   bool same_entry(const model::Entry& mine, const model::Entry& theirs) const;
   Result<model::Root> copy_tree(const model::Root& root, repo::TreeWriter& tree, std::stop_token stop);
@@ -39,6 +42,7 @@ class Copier {
   const repo::History& destination_;
   repo::LocalState& local_;
   Observer& observer_;
+  const Renewal* const renewal_;  // null: the copies go into another repository
   ChunkCopier chunks_;
   std::map<model::ShortId, model::Address> nodes_;  // of trees in the destination, of this run
   std::map<model::TransactionId, model::TransactionId> transactions_;  // source's to destination's
@@ -85,13 +89,23 @@ Result<bool> Copier::same_tree(const model::Root& mine, const model::Root& their
   }
 }
 
+Result<bool> Copier::same_trees(const model::Commit& mine, const model::Commit& theirs,
+                                std::stop_token stop) {
+  for (std::size_t i = 0; i < mine.roots.size(); ++i) {
+    const bool same = TRY(same_tree(mine.roots[i], theirs.roots[i], stop));
+    if (!same) return false;
+  }
+  return true;
+}
+
 Result<const repo::Snapshot*> Copier::find_copy(const repo::Snapshot& snapshot, std::stop_token stop) {
   for (const repo::Snapshot* candidate : destination_.snapshots()) {
     if (!same_record(snapshot.commit, candidate->commit)) continue;
-    bool same = true;
-    for (std::size_t i = 0; same && i < snapshot.commit.roots.size(); ++i) {
-      same = TRY(same_tree(snapshot.commit.roots[i], candidate->commit.roots[i], stop));
+    if (renewal_ != nullptr) {
+      const bool fresh = TRY(renewal_->is_fresh(*candidate));
+      if (!fresh) continue;
     }
+    const bool same = TRY(same_trees(snapshot.commit, candidate->commit, stop));
     if (same) return candidate;
   }
   return nullptr;
@@ -156,7 +170,7 @@ Result<CopiedSnapshot> Copier::run(const repo::Snapshot& snapshot, std::stop_tok
     return result;
   }
   auto transaction = TRY(repo::Transaction::open(to_, local_, to_.random().array<16>(), stop));
-  Deduplicator known(*transaction, local_, destination_);
+  Deduplicator known(*transaction, local_, destination_, renewal_ ? &renewal_->fresh : nullptr);
   repo::ChunkWriter data(*transaction, false);
   repo::ChunkWriter metadata(*transaction, true);
   chunks_.begin(*transaction, data, known);
@@ -187,6 +201,10 @@ Result<CopiedSnapshot> Copier::run(const repo::Snapshot& snapshot, std::stop_tok
   const repo::Snapshot made = TRY(transaction->commit(describe(snapshot, std::move(roots)), references,
                                                       usable_before(transaction->log()), {}));
   known.committed({});
+  if (renewal_ != nullptr) {
+    const bool same = TRY_AS(same_trees(snapshot.commit, made.commit, stop), "reading the copy");
+    if (!same) return Error(Errc::damaged, "the copy is not what it was made from; the old one stays");
+  }
   result.to = made.id;
   result.chunks += chunks_.chunks();
   result.plain_bytes += chunks_.plain_bytes();
@@ -196,7 +214,27 @@ Result<CopiedSnapshot> Copier::run(const repo::Snapshot& snapshot, std::stop_tok
   return result;
 }
 
+Result<CopyReport> copy_all(Copier& copier, const std::vector<const repo::Snapshot*>& snapshots,
+                            const Renewal* renewal, Observer& observer, std::stop_token stop) {
+  CopyReport report;
+  for (const repo::Snapshot* snapshot : snapshots) {
+    CopiedSnapshot done =
+        TRY_AS(copier.run(*snapshot, stop), "copying snapshot " + snapshot->id.substr(0, 8));
+    if (renewal != nullptr) TRY(renewal->done(*snapshot, done));
+    observer.item(done.was_there ? "unchanged" : "copied", snapshot->id, done.stored_bytes);
+    report.snapshots.push_back(std::move(done));
+  }
+  return report;
+}
+
 }  // namespace
+
+Result<CopyReport> renew(const repo::Repository& repository, const repo::History& history,
+                         const std::vector<const repo::Snapshot*>& snapshots, const Renewal& renewal,
+                         repo::LocalState& local, Observer& observer, std::stop_token stop) {
+  Copier copier(repository, history, repository, history, local, observer, &renewal);
+  return copy_all(copier, snapshots, &renewal, observer, stop);
+}
 
 Result<CopyReport> copy(const repo::Repository& from, const std::vector<const repo::Snapshot*>& snapshots,
                         const repo::Repository& to, repo::LocalState& local, Observer& observer,
@@ -210,14 +248,7 @@ Result<CopyReport> copy(const repo::Repository& from, const std::vector<const re
   const repo::History source = TRY_AS(from.readable_history(stop), "reading the source");
   const repo::History destination = TRY_AS(to.history(stop), "reading the destination");
   Copier copier(from, source, to, destination, local, observer);
-  CopyReport report;
-  for (const repo::Snapshot* snapshot : snapshots) {
-    CopiedSnapshot done =
-        TRY_AS(copier.run(*snapshot, stop), "copying snapshot " + snapshot->id.substr(0, 8));
-    observer.item(done.was_there ? "unchanged" : "copied", snapshot->id, done.stored_bytes);
-    report.snapshots.push_back(std::move(done));
-  }
-  return report;
+  return copy_all(copier, snapshots, nullptr, observer, stop);
 }
 
 }  // namespace holdfast::flow

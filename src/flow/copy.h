@@ -3,6 +3,8 @@
 // identified anew. Each chunk is copied once however many snapshots of the run need it.
 #pragma once
 
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,5 +38,17 @@ struct CopyReport {
 Result<CopyReport> copy(const repo::Repository& from, const std::vector<const repo::Snapshot*>& snapshots,
                         const repo::Repository& to, repo::LocalState& local, Observer& observer,
                         std::stop_token stop);
+
+// Copies within one repository that share nothing with what they are copied from; see rekey.h.
+struct Renewal {
+  std::set<model::TransactionId> fresh;  // all that the copies may share chunks with
+  // Whether all that the snapshot needs was stored by those.
+  std::function<Result<bool>(const repo::Snapshot&)> is_fresh;
+  // Called when the copy is there, and was read back and compared with the old one.
+  std::function<Result<void>(const repo::Snapshot& old, const CopiedSnapshot& copied)> done;
+};
+Result<CopyReport> renew(const repo::Repository& repository, const repo::History& history,
+                         const std::vector<const repo::Snapshot*>& snapshots, const Renewal& renewal,
+                         repo::LocalState& local, Observer& observer, std::stop_token stop);
 
 }  // namespace holdfast::flow

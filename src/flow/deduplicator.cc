@@ -13,9 +13,12 @@ constexpr std::size_t kPlacesPerShardMax = 8 * 1024;
 }  // namespace
 
 Deduplicator::Deduplicator(repo::Transaction& transaction, const repo::LocalState& local,
-                           const repo::History& history)
+                           const repo::History& history, const std::set<model::TransactionId>* among)
     : transaction_(transaction), local_(local), history_(history) {
-  for (const repo::Snapshot& snapshot : history.commits) committed_.insert(snapshot.commit.transaction);
+  for (const repo::Snapshot& snapshot : history.commits) {
+    const model::TransactionId& id = snapshot.commit.transaction;
+    if (among == nullptr || among->contains(id)) committed_.insert(id);
+  }
 }
 
 // Opens the index and adds what other writers committed since.

@@ -24,8 +24,10 @@ struct Place {
 
 class Deduplicator {
  public:
-  // `history` is as of the transaction's opening or before.
-  Deduplicator(repo::Transaction& transaction, const repo::LocalState& local, const repo::History& history);
+  // `history` is as of the transaction's opening or before. Of what was stored earlier it answers only with
+  // what transactions `among` these stored, where given.
+  Deduplicator(repo::Transaction& transaction, const repo::LocalState& local, const repo::History& history,
+               const std::set<model::TransactionId>* among = nullptr);
 
   std::optional<Place> find(const model::ShortId& key);
   // Something that this run stored. Where it was stored twice at once by two threads, both stay valid.

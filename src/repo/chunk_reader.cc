@@ -106,7 +106,7 @@ Result<std::unique_ptr<PackReader>> ChunkReader::open_pack(const model::PackId& 
 Result<std::unique_ptr<PackReader>> ChunkReader::open_generation(const model::PackId& id,
                                                                  std::uint32_t generation,
                                                                  std::stop_token stop) {
-  const crypto::Key session = TRY(repository_.session_secret(id.transaction, stop));
+  const SessionKey session = TRY(repository_.session_key(id.transaction, stop));
   return PackReader::open(repository_.storage(),
                           {repository_.config().id, &session, *repository_.secrets().index}, id, generation,
                           stop);

@@ -126,6 +126,7 @@ Encoder slot_head(SlotKind kind, std::string_view label, model::Time created, co
   head.string(label);
   encode(head, created);
   head.u8(secrets.rights());
+  head.u32(secrets.epoch());
   return head;
 }
 
@@ -149,7 +150,9 @@ Result<Secrets> unseal_slot(const RepositoryId& id, std::string_view name, const
   Buffer bundle = TRY(unseal(kek, slot_context(id, name, slot.head), slot.sealed));
   auto secrets = decode_secrets(bundle);
   crypto::wipe(bundle);
-  if (secrets.ok() && secrets.value().rights() != slot.rights) {
+  const bool lies =
+      secrets.ok() && (secrets.value().rights() != slot.rights || secrets.value().epoch() != slot.epoch);
+  if (lies) {
     return Error(Errc::damaged,
                  fmt::format("key slot {} says that it opens other secrets than it does", name));
   }
@@ -161,13 +164,26 @@ Result<Secrets> unseal_slot(const RepositoryId& id, std::string_view name, const
 Result<Buffer> make_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,
                          Bytes password, std::string label, model::Time created, crypto::Argon2Cost cost,
                          Random& random) {
-  const auto salt = random.array<16>();
-  const crypto::Key kek = TRY(crypto::argon2id(password, salt, cost));
-  Encoder head = slot_head(SlotKind::password, label, created, secrets);
-  head.u32(cost.passes);
-  head.u32(cost.memory_kib);
-  head.raw(salt);
-  return finish_slot(id, name, std::move(head), kek, secrets, random);
+  KeySlot slot;
+  slot.label = std::move(label);
+  slot.cost = cost;
+  slot.salt = random.array<16>();
+  const crypto::Key kek = TRY(password_key(slot, password));
+  return renew_slot(id, name, secrets, slot, kek, created, random);
+}
+
+// The key of a slot may seal many: every sealing has a salt of its own.
+Buffer renew_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets, const KeySlot& old,
+                  const crypto::Key& password_key, model::Time created, Random& random) {
+  Encoder head = slot_head(SlotKind::password, old.label, created, secrets);
+  head.u32(old.cost.passes);
+  head.u32(old.cost.memory_kib);
+  head.raw(old.salt);
+  return finish_slot(id, name, std::move(head), password_key, secrets, random);
+}
+
+bool same_lock(const KeySlot& a, const KeySlot& b) {
+  return a.kind == b.kind && a.salt == b.salt && a.recipient == b.recipient;
 }
 
 Result<Buffer> make_recipient_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,
@@ -195,6 +211,7 @@ Result<KeySlot> decode_slot(Bytes object, std::string_view name) {
   slot.label = in.string();
   slot.created = model::decode_time(in);
   slot.rights = in.u8();
+  slot.epoch = in.u32();
   if (slot.kind == SlotKind::password) {
     slot.cost.passes = in.u32();
     slot.cost.memory_kib = in.u32();
@@ -211,11 +228,21 @@ Result<KeySlot> decode_slot(Bytes object, std::string_view name) {
   return slot;
 }
 
+Result<crypto::Key> password_key(const KeySlot& slot, Bytes password) {
+  if (slot.kind != SlotKind::password) return Error(Errc::wrong_key, "that key slot wants a secret key");
+  return crypto::argon2id(password, slot.salt, slot.cost);
+}
+
+Result<Secrets> open_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot,
+                          const crypto::Key& password_key) {
+  if (slot.kind != SlotKind::password) return Error(Errc::wrong_key, "that key slot wants a secret key");
+  return unseal_slot(id, name, slot, password_key);
+}
+
 Result<Secrets> open_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot,
                           Bytes password) {
-  if (slot.kind != SlotKind::password) return Error(Errc::wrong_key, "that key slot wants a secret key");
-  const crypto::Key kek = TRY(crypto::argon2id(password, slot.salt, slot.cost));
-  return unseal_slot(id, name, slot, kek);
+  const crypto::Key key = TRY(password_key(slot, password));
+  return unseal_slot(id, name, slot, key);
 }
 
 Result<Secrets> open_recipient_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot,

@@ -35,6 +35,8 @@ struct Secrets {
   static Secrets generate(Random& random);
   Secrets copy() const;
   Rights rights() const;
+  // The newest epoch of the read key among them; 0 where there is none.
+  std::uint32_t epoch() const { return reads.empty() ? 0 : reads.rbegin()->first; }
   // Drops what is not in `kept`.
   void restrict(Rights kept);
 };
@@ -50,6 +52,7 @@ struct KeySlot {
   std::string label;
   model::Time created;
   Rights rights = 0;        // as written in the clear; sealed along, so that its holder sees a lie
+  std::uint32_t epoch = 0;  // the same of the newest read key
   crypto::Argon2Cost cost;  // password
   std::array<std::uint8_t, 16> salt{};  // password
   crypto::PublicKey recipient{};        // recipient
@@ -67,7 +70,16 @@ Result<Buffer> make_recipient_slot(const RepositoryId& id, std::string_view name
                                    const crypto::PublicKey& recipient, std::string label, model::Time created,
                                    Random& random);
 Result<KeySlot> decode_slot(Bytes object, std::string_view name);
+// Another one that the same password opens, whose key (see password_key) is at hand instead of itself.
+Buffer renew_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets, const KeySlot& old,
+                  const crypto::Key& password_key, model::Time created, Random& random);
+// Whether who opens one opens the other.
+bool same_lock(const KeySlot& a, const KeySlot& b);
+// What a password slot is sealed with. Errc::wrong_key where the slot is a recipient's.
+Result<crypto::Key> password_key(const KeySlot& slot, Bytes password);
 // Errc::wrong_key where the password, or the secret key, is not this slot's.
+Result<Secrets> open_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot,
+                          const crypto::Key& password_key);
 Result<Secrets> open_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot, Bytes password);
 Result<Secrets> open_recipient_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot,
                                     const crypto::Key& secret);

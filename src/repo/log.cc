@@ -18,6 +18,10 @@ namespace {
 // Whoever may write into the store can make any number of them.
 constexpr std::size_t kVoidNumbersMax = 100;
 
+// The type of each alternative of LogEntry.
+constexpr std::uint8_t kTypes[] = {1, 2, 3, 4, 5, 6, 7, 8, 11};
+static_assert(std::size(kTypes) == std::variant_size_v<LogEntry>);
+
 }  // namespace
 
 bool LogState::usable(const model::Address& address) const {
@@ -92,6 +96,9 @@ struct Applier {
       if (at->second.empty()) state.lost.erase(at);
     }
   }
+  void operator()(const Rotate& e) const {
+    if (e.epoch == state.epoch() + 1) state.read_keys.emplace(e.epoch, e.read);
+  }
 };
 
 void encode_item(Encoder& out, const Item& item) {
@@ -156,6 +163,7 @@ struct EntryEncoder {
   void operator()(const Witness& e) const { encode_all(out, e.transactions); }
   void operator()(const Lost& e) const { encode_items(out, e.items); }
   void operator()(const Found& e) const { encode_items(out, e.items); }
+  void operator()(const Rotate& e) const { encode(out, e); }
 };
 
 Uncondemn decode_uncondemn(Decoder& in) {
@@ -208,6 +216,8 @@ LogEntry decode_typed(std::uint8_t type, Decoder& in) {
       return Lost{decode_items(in)};
     case 10:
       return Found{decode_items(in)};
+    case 11:
+      return decode_rotate(in);
     default:
       in.fail();
       return Forget{};
@@ -222,7 +232,7 @@ void LogState::apply(std::uint64_t number, const LogEntry& entry) {
 
 Buffer encode(const LogEntry& entry) {
   Encoder out;
-  out.u8(static_cast<std::uint8_t>(entry.index() + 1));
+  out.u8(kTypes[entry.index()]);
   std::visit(EntryEncoder{out}, entry);
   return out.take();
 }
@@ -235,6 +245,16 @@ Result<LogEntry> decode_log_entry(Bytes bytes) {
   return entry;
 }
 
+namespace {
+
+// Whether who may write the log had also the right to what this entry says.
+bool is_authorised(const LogEntry& entry, const Config& config) {
+  if (const auto* rotated = std::get_if<Rotate>(&entry)) return is_signed(*rotated, config);
+  return true;
+}
+
+}  // namespace
+
 Result<void> Log::apply_object(LogState& state, Bytes object, const std::string& name) const {
   const Unwrapped vital = TRY(unwrap_vital(Vital::log, object, name));
   const std::uint64_t number = state.next;
@@ -245,9 +265,12 @@ Result<void> Log::apply_object(LogState& state, Bytes object, const std::string&
     ++state.next;
   };
   const auto body = verify_body(config_.log, config_.id, name, vital.body);
-  if (!body.ok()) {  // by somebody without the right: void
+  const auto pass_over = [&] {  // by somebody without the right: void
     ++state.void_entries;
     if (state.void_numbers.size() < kVoidNumbersMax) state.void_numbers.push_back(number);
+  };
+  if (!body.ok()) {
+    pass_over();
     advance();
     return {};
   }
@@ -262,7 +285,11 @@ Result<void> Log::apply_object(LogState& state, Bytes object, const std::string&
   }
   const Buffer plain = TRY(unseal(*secrets_.index, seal_context(config_.id, name), sealed));
   const LogEntry entry = TRY(decode_log_entry(plain));
-  state.apply(number, entry);
+  if (is_authorised(entry, config_)) {
+    state.apply(number, entry);
+  } else {
+    pass_over();
+  }
   advance();
   return {};
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model/commit.h"
-#include "repo/config.h"
+#include "repo/rotate.h"
 #include "storage/storage.h"
 
 namespace holdfast::repo {
@@ -64,8 +64,8 @@ struct Lost {
 struct Found {
   std::vector<Item> items;
 };
-using LogEntry =
-    std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness, Lost, Found>;
+using LogEntry = std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness, Lost, Found,
+                              Rotate>;
 
 Buffer encode(const LogEntry& entry);
 Result<LogEntry> decode_log_entry(Bytes bytes);
@@ -92,6 +92,9 @@ struct LogState {
   std::map<model::PackId, Gone> deleted;  // retired transactions: pack kOwnObjects
 
   model::References lost;  // the wanted list
+  // The read public keys of the epochs from 1 on; epoch 0 is the config's.
+  std::map<std::uint32_t, crypto::PublicKey> read_keys;
+  std::uint32_t epoch() const { return read_keys.empty() ? 0 : read_keys.rbegin()->first; }
 
   // False where a transaction opened after this state must not refer to the slot: it, or all of its
   // transaction, is condemned or deleted, or what was in it is lost.

@@ -21,9 +21,10 @@ Error hardware_fault(std::string what) {
 
 PackWriter::PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id,
                        std::optional<Anew> anew)
-    : storage_(storage), session_(context.session), index_(context.index), anew_(anew) {
+    : storage_(storage), session_(context.session.secret), index_(context.index), anew_(anew) {
   identity_.repository = context.repository;
   identity_.pack = id;
+  identity_.place = context.session.place;
   identity_.salt = context.random.array<32>();
   identity_.commit = pack_commit(session_, identity_.salt);
 }

@@ -11,6 +11,7 @@
 #include "repo/log.h"
 #include "repo/memory.h"
 #include "repo/names.h"
+#include "repo/opening.h"
 
 namespace holdfast::repo {
 
@@ -114,8 +115,9 @@ class Repository {
   Result<std::vector<Buffer>> read_pages(const model::TransactionId& id, std::stop_token stop) const;
   // The complete reference set of a commit.
   Result<model::References> read_references(const model::Commit& commit, std::stop_token stop) const;
-  // The session secret of a transaction, for readers.
-  Result<crypto::Key> session_secret(const model::TransactionId& id, std::stop_token stop) const;
+  Result<Opening> read_opening(const model::TransactionId& id, std::stop_token stop) const;
+  // What opens the packs of a transaction, for readers.
+  Result<SessionKey> session_key(const model::TransactionId& id, std::stop_token stop) const;
 
   // Derived keys; content secret needed (asserted).
   const crypto::Key& chunk_id_key() const { return *chunk_id_key_; }
@@ -144,6 +146,11 @@ class Repository {
   Result<std::string> add_recipient(const Secrets& secrets, const crypto::PublicKey& recipient,
                                     std::string label, std::stop_token stop) const;
   Result<void> remove_key(const std::string& name, std::stop_token stop) const;
+  // For rotations. The same key with what `secrets` has of its rights, read back: a recipient's, or the one
+  // in use. The name of the new slot.
+  Result<std::string> renew_key(const KeyInfo& key, const Secrets& secrets, std::stop_token stop) const;
+  // Removes even the slot in use; one that is gone already is fine.
+  Result<void> drop_key(const std::string& name, std::stop_token stop) const;
 
  private:
   using SlotOpener =
@@ -156,6 +163,7 @@ class Repository {
                           std::stop_token stop) const;
   static void apply_log(History& history, const std::vector<model::TransactionId>& vanished);
   void derive();
+  Result<crypto::Key> open_secret(const Opening& opening) const;
   Result<std::string> log_against(const Memory::Seen& seen, const LogState& log, std::stop_token stop) const;
   void remember(const Memory::Seen& seen) const;
 
@@ -163,11 +171,12 @@ class Repository {
   Config config_;
   Secrets secrets_;
   std::string key_name_;
+  std::optional<crypto::Key> password_key_;  // of the slot in use, where a password opened it
   std::optional<crypto::Key> chunk_id_key_, member_id_key_, bundle_key_, tree_key_;
   std::unique_ptr<const Memory> memory_;
   mutable std::mutex mutex_;  // guards what follows
   mutable std::string memory_trouble_;
-  mutable std::map<model::TransactionId, crypto::Key> sessions_;
+  mutable std::map<model::TransactionId, SessionKey> sessions_;
 };
 
 }  // namespace holdfast::repo

@@ -80,9 +80,13 @@ Result<std::unique_ptr<Repository>> Repository::open_by(const Doors& doors, cons
   repository->config_ = TRY(read_config(doors, stop));
   const Config& config = repository->config_;
   std::optional<Error> trouble;
+  std::optional<KeySlot> opened;
   const auto names = TRY(slot_names(doors.storage, stop));
   for (const std::string& name : names) {
     const auto slot = read_slot(doors.storage, name, stop);
+    const bool twin =
+        opened && slot.ok() && same_lock(*opened, slot.value()) && slot.value().rights == opened->rights;
+    if (opened && !twin) continue;
     if (!slot.ok()) {
       trouble = slot.error().copy();
       continue;
@@ -92,13 +96,18 @@ Result<std::unique_ptr<Repository>> Repository::open_by(const Doors& doors, cons
       trouble =
           Error(Errc::damaged, fmt::format("the config is not the one that key slot {} was made for", name));
     } else if (secrets.ok()) {
+      // A rotation that was cut off may have left an older copy: the one that opens more counts.
+      if (opened && secrets.value().epoch() <= repository->secrets_.epoch()) continue;
       repository->secrets_ = std::move(secrets).value();
       repository->key_name_ = name;
-      repository->derive();
-      return repository;
+      opened = slot.value();
     } else if (secrets.error().kind() != Errc::wrong_key) {
       trouble = std::move(secrets).error();
     }
+  }
+  if (opened) {
+    repository->derive();
+    return repository;
   }
   if (trouble) return std::move(*trouble).context("opening the key slots");
   return Error(Errc::wrong_key, "no slot");
@@ -106,10 +115,16 @@ Result<std::unique_ptr<Repository>> Repository::open_by(const Doors& doors, cons
 
 Result<std::unique_ptr<Repository>> Repository::open(const Doors& doors, Bytes password,
                                                      std::stop_token stop) {
-  const SlotOpener opener = [&](const RepositoryId& id, const std::string& name, const KeySlot& slot) {
-    return open_slot(id, name, slot, password);
+  std::optional<crypto::Key> key;
+  const SlotOpener opener = [&](const RepositoryId& id, const std::string& name,
+                                const KeySlot& slot) -> Result<Secrets> {
+    crypto::Key tried = TRY(password_key(slot, password));
+    auto secrets = open_slot(id, name, slot, tried);
+    if (secrets.ok()) key = std::move(tried);
+    return secrets;
   };
   auto opened = open_by(doors, opener, stop);
+  if (opened.ok()) opened.value()->password_key_ = std::move(key);
   if (opened.ok() || opened.error().kind() != Errc::wrong_key) return opened;
   return Error(Errc::wrong_key,
                fmt::format("no key slot of {} opens with this password", doors.storage.describe()))
@@ -187,6 +202,35 @@ Result<void> Repository::remove_key(const std::string& name, std::stop_token sto
   TRY(doors_.storage.stat(name, stop));
   TRY(doors_.storage.remove(name, stop));
   return doors_.storage.barrier(stop);
+}
+
+Result<void> Repository::drop_key(const std::string& name, std::stop_token stop) const {
+  const auto removed = doors_.storage.remove(name, stop);
+  if (!removed.ok() && removed.error().kind() != Errc::not_found) return removed.error().copy();
+  return doors_.storage.barrier(stop);
+}
+
+Result<std::string> Repository::renew_key(const KeyInfo& key, const Secrets& secrets,
+                                          std::stop_token stop) const {
+  const std::string name = random_key_name(doors_.random);
+  Secrets held = secrets.copy();
+  held.restrict(key.slot.rights);
+  Buffer slot;
+  if (key.slot.kind == SlotKind::recipient) {
+    slot = TRY(make_recipient_slot(config_.id, name, held, key.slot.recipient, key.slot.label, now(),
+                                   doors_.random));
+  } else {
+    HF_ASSERT(key.current && password_key_.has_value());
+    slot = renew_slot(config_.id, name, held, key.slot, *password_key_, now(), doors_.random);
+  }
+  TRY(put_slot(name, slot, stop));
+  const Buffer stored = TRY(doors_.storage.get(name, {}, stop));
+  if (stored != slot) return Error(Errc::damaged, name + " does not read back as it was written");
+  if (key.slot.kind == SlotKind::password) {
+    const KeySlot decoded = TRY(decode_slot(stored, name));
+    TRY_AS(open_slot(config_.id, name, decoded, *password_key_), "reading back " + name);
+  }
+  return name;
 }
 
 }  // namespace holdfast::repo

@@ -20,12 +20,17 @@ Result<std::unique_ptr<Transaction>> Transaction::open(const Repository& reposit
   TRY(require(repository.secrets(), {Right::deduplicate, Right::index, Right::commit}));
   for (int tries = 0; tries < kOpenTries; ++tries) {
     std::unique_ptr<Transaction> transaction(new Transaction(repository, local, run));  // NOLINT: private
+    TRY_AS(repository.log().follow(transaction->log_, stop), "reading the log");
     const bool opened = TRY(transaction->try_open(stop));
     if (!opened) {
       local.renew_writer();
       continue;
     }
     TRY_AS(repository.log().follow(transaction->log_, stop), "reading the log");
+    if (transaction->log_.epoch() != transaction->session_.place.epoch) {  // rotated meanwhile
+      TRY(transaction->withdraw("the read key was rotated", stop));
+      continue;
+    }
     if (!transaction->log_.deleted.contains({transaction->id_, kOwnObjects})) return transaction;
     local.renew_writer();
   }
@@ -44,20 +49,17 @@ Result<std::unique_ptr<Transaction>> Transaction::rehearse(const Repository& rep
 // W1. False where the name is taken.
 Result<bool> Transaction::try_open(std::stop_token stop) {
   id_ = local_.next_transaction();
-  repository_.random().fill(session_.writable());
+  repository_.random().fill(session_.secret.writable());
   const Config& config = repository_.config();
+  session_.place.epoch = log_.epoch();
+  const crypto::PublicKey& reader = log_.read_keys.empty() ? config.read : log_.read_keys.rbegin()->second;
   const std::string name = transaction_name(id_, "open");
-  const SealedSecret sealed =
-      TRY(seal_to_reader(config.read, seal_context(config.id, name), session_, repository_.random()));
-  Encoder body;
-  encode(body, id_);
-  body.raw(run_);
-  body.raw(repository_.random().array<16>());
-  encode(body, repository_.now());
-  body.raw(sealed.ephemeral);
-  body.blob(sealed.sealed);
+  Opening opening{id_, run_, {}, repository_.now(), session_.place, {}};
+  opening.secret =
+      TRY(seal_to_reader(reader, seal_context(config.id, name), session_.secret, repository_.random()));
+  opening.nonce = repository_.random().array<16>();
   const Buffer object =
-      wrap_vital(Vital::open, sign_body(*repository_.secrets().commit, config.id, name, body.take()));
+      wrap_vital(Vital::open, sign_body(*repository_.secrets().commit, config.id, name, encode(opening)));
   const auto put = repository_.storage().put(name, object, stop);
   if (!put.ok() && put.error().kind() == Errc::exists) return false;
   if (!put.ok()) return put.error().copy().context("opening a transaction");

@@ -14,6 +14,7 @@ namespace holdfast::repo {
 class Transaction {
  public:
   // W1, W2: puts `open` under a fresh name, then reads the log. Errc::damaged where the log can't be read.
+  // The log is read before, too: it tells the read key to seal to.
   static Result<std::unique_ptr<Transaction>> open(const Repository& repository, LocalState& local,
                                                    const model::RunId& run, std::stop_token stop);
   // One that writes nothing, to see what a real one would do: chunks that are put to it are dropped; it can't
@@ -57,7 +58,7 @@ class Transaction {
   model::RunId run_;
   bool rehearsal_ = false;
   model::TransactionId id_;
-  crypto::Key session_;
+  SessionKey session_;
   LogState log_;
   std::uint64_t manifest_bytes_ = 0, refs_bytes_ = 0;  // of the objects, once they are put
   std::mutex mutex_;                                   // guards what follows

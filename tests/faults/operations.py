@@ -195,6 +195,19 @@ class KeyPasswd(Operation):
         self.verify_kept(world, NEW_PASSWORD)
 
 
+class KeyRotate(Operation):
+    name = "key rotate"
+
+    def arguments(self, world):
+        return ["key", "rotate"]
+
+    def verify_effect(self, world, done):
+        if "epochs 0-" not in world.must(["key", "list"]).out:
+            raise Failure(f"no key opens a new epoch after {done}")
+        made = world.back_up()
+        world.expect_restored(made, self.templates.versions[2])
+
+
 class Restore(Operation):
     name = "restore"
     mutates = False
@@ -232,7 +245,7 @@ class Check(Operation):
 def all_operations(templates):
     from mending import MENDING  # pylint: disable=import-outside-toplevel  # which builds upon this file
     kinds = [Init, FirstBackup, Backup, BackupFromSource, Forget, Prune, KeyAdd, KeyRemove, KeyPasswd,
-             Restore, Check, *MENDING]
+              KeyRotate, Restore, Check, *MENDING]
     if os.environ.get("FAULT_OPERATION"):
         kinds = [kind for kind in kinds if kind.name == os.environ["FAULT_OPERATION"]]
     return [kind(templates) for kind in kinds]

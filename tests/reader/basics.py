@@ -79,6 +79,12 @@ class Address(NamedTuple):
         return f"{self.pack}:{self.slot}"
 
 
+class KeyPlace(NamedTuple):
+    """Which keys a transaction was written under."""
+    domain: int
+    epoch: int
+
+
 class Time(NamedTuple):
     """Seconds and nanoseconds since 1970."""
     seconds: int
@@ -333,7 +339,7 @@ def open_slot(body, name, repository, password=None, secret=None):
     kind = box.u8()
     require(kind in (1, 2), f"{name}: unknown type of slot")
     box.blob(), box.time()
-    rights = box.u8()
+    rights, epoch = box.u8(), box.u32()
     fields = (box.u32(), box.u32(), box.take(16)) if kind == 1 else (box.take(32), box.take(32))
     head, sealed = body[:box.at], box.blob()
     box.end()
@@ -342,7 +348,8 @@ def open_slot(body, name, repository, password=None, secret=None):
         return None
     secrets = parse_bundle(open_sealed(kek, repository + name.encode() + head, sealed, name), name)
     held = sum(1 << which - 1 for which, of in SECRETS.items() if of in secrets)
-    require(rights == held, f"{name}: says that it opens other secrets")
+    require(rights == held and epoch == max(secrets["reads"], default=0),
+            f"{name}: says that it opens other secrets")
     return secrets
 
 

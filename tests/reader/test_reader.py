@@ -404,6 +404,16 @@ class Whole(unittest.TestCase):
         self.assertEqual([commit.tags for commit in self.open().snapshots()[0]], [["kept"], []])
         self.assertEqual(self.problems(), [])
 
+    def test_rotations(self):
+        """Epochs follow each other, and only what admin signed counts."""
+        more = self.writer()
+        for epoch, signer in ((1, "log"), (1, "admin"), (1, "admin"), (3, "admin"), (2, "admin")):
+            public = bytes([len(signer), more.log_number]) * 16
+            body = u32(epoch) + public
+            more.log(b"\x0b" + body + more.sign(signer, more.id + blob(b"rotate") + body))
+        self.assertEqual(self.open().log.read_keys, {1: bytes([5, 1]) * 16, 2: bytes([5, 4]) * 16})
+        self.assertEqual(self.problems(), [])
+
     def test_log_chain(self):
         more = self.writer()
         for _ in range(3):
@@ -420,6 +430,17 @@ class Whole(unittest.TestCase):
         self.flip(name, 20, os.path.getsize(os.path.join(self.path, name)) // 2 + 20)
         snapshots, errors = self.open().snapshots()
         self.assertEqual(([commit.txn for commit in snapshots], len(errors)), ([self.built.second], 1))
+
+    def test_a_pack_under_other_keys_than_its_transaction(self):
+        more = self.writer()
+        for pack, place in ((4, (0, 0)), (6, (0, 1)), (8, (1, 0))):
+            more.place_in_packs = b"".join(map(u32, place))
+            more.put_pack(PackId(self.built.second, pack), [(1, b"text")])
+        repository = self.open()
+        self.assertEqual(repository.read_chunk(Address(PackId(self.built.second, 4), 0))[1], b"text")
+        for pack in (6, 8):
+            with self.assertRaisesRegex(FormatError, "under other keys"):
+                repository.read_chunk(Address(PackId(self.built.second, pack), 0))
 
     def test_relocation(self):
         """Slots 0 and 1 live on in generation 1; slot 2 is gone."""

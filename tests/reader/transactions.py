@@ -3,7 +3,7 @@
 import dataclasses
 from typing import NamedTuple, Optional
 
-from basics import Address, FormatError, Input, Time, Txn, hash_of, require, signed_by
+from basics import Address, FormatError, Input, KeyPlace, Time, Txn, hash_of, require, signed_by
 
 @dataclasses.dataclass
 class Root:
@@ -49,6 +49,16 @@ class Abort(NamedTuple):
     reason: str
 
 
+class Open(NamedTuple):
+    """How a transaction begins."""
+    txn: Txn
+    run: bytes
+    time: Time
+    place: KeyPlace
+    ephemeral: bytes
+    sealed: bytes
+
+
 class ManifestChunk(NamedTuple):
     id: bytes
     type: int
@@ -67,6 +77,14 @@ class LogEntry(NamedTuple):
     time: Time
     type: int
     fields: tuple
+
+
+def parse_open(box):
+    """What stands before the signature."""
+    txn, run, _, time = box.txn(), box.take(16), box.take(16), box.time()
+    opened = Open(txn, run, time, KeyPlace(box.u32(), box.u32()), box.take(32), box.blob())
+    box.end()
+    return opened
 
 
 def parse_root(box):
@@ -142,6 +160,8 @@ def parse_log_fields(box, type_):
             return box.txn(), box.list(box.text)
         case 7:
             return (box.txn(),)
+        case 11:
+            return box.u32(), box.take(32), box.take(64)
     raise FormatError(f"{box.what}: unknown type {type_}")
 
 
@@ -152,6 +172,7 @@ class Log:
         self.forgotten, self.tags, self.generations, self.removed = set(), {}, {}, set()
         self.kept, self.errors, self.length = {}, [], 0
         self.lost = {}  # the wanted list: slots by pack
+        self.read_keys = {}
 
     def apply(self, entry):
         """Takes an entry in; None is a void one."""
@@ -163,6 +184,8 @@ class Log:
             case 5 if entry.fields[1] + 1 == entry.number:
                 for name, kept, generation in entry.fields[2]:
                     self.delete(name, kept, generation)
+            case 11 if entry.fields[0] == len(self.read_keys) + 1:
+                self.read_keys[entry.fields[0]] = entry.fields[1]
             case 6:
                 self.tags[entry.fields[0]] = entry.fields[1]
             case 9 | 10:

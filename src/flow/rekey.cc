@@ -1,0 +1,67 @@
+#include "flow/rekey.h"
+
+#include <algorithm>
+
+#include "flow/forget.h"
+#include "repo/rights.h"
+
+namespace holdfast::flow {
+
+namespace {
+
+Result<bool> is_fresh(const repo::Repository& repository, const std::set<model::TransactionId>& fresh,
+                      const repo::Snapshot& snapshot, std::stop_token stop) {
+  const model::References references = TRY(repository.read_references(snapshot.commit, stop));
+  return std::all_of(references.begin(), references.end(),
+                     [&](const auto& pack) { return fresh.contains(pack.first.transaction); });
+}
+
+}  // namespace
+
+Result<RekeyPlan> plan_rekey(const repo::Repository& repository, std::stop_token stop) {
+  using repo::Right;
+  TRY(repo::require(repository.secrets(),
+                    {Right::deduplicate, Right::index, Right::read, Right::commit, Right::log}));
+  RekeyPlan plan;
+  plan.history = TRY(repository.history(stop));
+  plan.epoch = plan.history.log.epoch();
+  if (plan.epoch > repository.secrets().epoch()) {
+    return Error(Errc::denied, "this key does not open what is written under the newest read key")
+        .hint("use one that does; `holdfast key list` shows them");
+  }
+  for (const repo::Snapshot& commit : plan.history.commits) {
+    const auto opening = repository.read_opening(commit.commit.transaction, stop);
+    const bool lost = !opening.ok() &&
+                      (opening.error().kind() == Errc::damaged || opening.error().kind() == Errc::not_found);
+    if (!opening.ok() && !lost) return opening.error().copy();  // else who needs it will say so
+    if (opening.ok() && opening.value().place.epoch == plan.epoch)
+      plan.fresh.insert(commit.commit.transaction);
+  }
+  for (const repo::Snapshot* snapshot : plan.history.snapshots()) {
+    const bool fresh = TRY(is_fresh(repository, plan.fresh, *snapshot, stop));
+    if (fresh) {
+      ++plan.up_to_date;
+    } else {
+      plan.snapshots.push_back(snapshot);
+    }
+  }
+  return plan;
+}
+
+Result<CopyReport> rekey(const repo::Repository& repository, const RekeyPlan& plan, repo::LocalState& local,
+                         Observer& observer, std::stop_token stop) {
+  Renewal renewal;
+  renewal.fresh = plan.fresh;
+  renewal.is_fresh = [&](const repo::Snapshot& snapshot) {
+    return is_fresh(repository, plan.fresh, snapshot, stop);
+  };
+  renewal.done = [&](const repo::Snapshot& old, const CopiedSnapshot&) -> Result<void> {
+    ForgetSpec spec;
+    spec.ids = {old.id};
+    TRY_AS(forget(repository, spec, stop), "forgetting snapshot " + old.id.substr(0, 8));
+    return {};
+  };
+  return renew(repository, plan.history, plan.snapshots, renewal, local, observer, stop);
+}
+
+}  // namespace holdfast::flow

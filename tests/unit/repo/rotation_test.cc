@@ -1,0 +1,208 @@
+// Rotation of the read key: who reads what was written before and after, who can't rotate, and what is left
+// where it is cut off at any operation on the store.
+#include "repo/rotation.h"
+
+#include "repo/rights.h"
+#include "tests/support/faulty_storage.h"
+#include "tests/support/interposed_storage.h"
+#include "tests/unit/repo/world.h"
+
+namespace holdfast::repo {
+namespace {
+
+crypto::Key secret_of(std::uint8_t fill) {
+  crypto::Key key;
+  std::fill(key.writable().begin(), key.writable().end(), fill);
+  return key;
+}
+
+using Opened = std::unique_ptr<Repository>;
+
+class Rotation : public ::testing::Test {
+ protected:
+  Opened admin() { return Repository::open(world_.doors(), as_bytes("secret"), {}).value(); }
+  Opened reader() { return Repository::open_as_recipient(world_.doors(), reader_, {}).value(); }
+  std::string add_reader() {
+    return world_.repository
+        ->add_recipient(narrowed(world_.repository->secrets(), Role::read).value(),
+                        crypto::x25519_public(reader_), "reader", {})
+        .value();
+  }
+  std::vector<std::string> rotate_now() {
+    const Opened by = admin();
+    const RotationPlan plan = plan_rotation(*by, {}).value();
+    auto made = rotate(*by, plan, {});
+    EXPECT_TRUE(made.ok()) << made.error().text();
+    return made.ok() ? made.value() : std::vector<std::string>{};
+  }
+  // A transaction of one small commit.
+  model::TransactionId write(const Repository& by) {
+    auto transaction = Transaction::open(by, *world_.local, {}, {}).value();
+    EXPECT_TRUE(transaction->commit({}, {}, nullptr, {}).ok());
+    return transaction->id();
+  }
+  std::size_t slots() const {
+    std::size_t n = 0;
+    for (const auto& [name, object] : world_.content->objects) n += name.starts_with(kKeyPrefix) ? 1 : 0;
+    return n;
+  }
+
+  World world_;
+  crypto::Key reader_ = secret_of(7);
+};
+
+TEST_F(Rotation, WhatComesAfterOpensForRenewedKeysOnly) {
+  add_reader();
+  const auto old_admin = admin(), old_reader = reader();
+  const auto writer =
+      Repository::open_with_secrets(world_.doors(), narrowed(old_admin->secrets(), Role::write).value(), {})
+          .value();
+  const auto before = write(*writer);
+  EXPECT_EQ(rotate_now().size(), 2u);
+  EXPECT_EQ(slots(), 2u);
+  const auto after = write(*writer);
+  EXPECT_EQ(old_reader->read_opening(before, {}).value().place, (KeyPlace{0, 0}));
+  EXPECT_EQ(old_reader->read_opening(after, {}).value().place, (KeyPlace{0, 1}));
+  for (const Repository* thief : {old_admin.get(), old_reader.get()}) {
+    EXPECT_TRUE(thief->session_key(before, {}).ok());
+    const auto refused = thief->session_key(after, {});
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().kind(), Errc::denied);
+    EXPECT_NE(refused.error().text().find("this key opens only epoch 0"), std::string::npos);
+  }
+  for (const auto& renewed : {admin(), reader()}) {
+    EXPECT_TRUE(renewed->session_key(before, {}).ok());
+    EXPECT_TRUE(renewed->session_key(after, {}).ok());
+  }
+  rotate_now();
+  const auto last = write(*admin());
+  EXPECT_EQ(reader()->session_key(last, {}).value().place, (KeyPlace{0, 2}));
+  EXPECT_TRUE(reader()->session_key(after, {}).ok());
+  EXPECT_EQ(reader()->secrets().epoch(), 2u);
+}
+
+TEST_F(Rotation, OtherPasswordsAreStaleAndKeysWithoutReadAreLeftAlone) {
+  const auto& secrets = world_.repository->secrets();
+  const auto other = world_.repository->add_key(secrets, as_bytes("other"), "bob", {1, 8}, {}).value();
+  const auto maint =
+      world_.repository->add_key(narrowed(secrets, Role::maint).value(), as_bytes("maint"), "m", {1, 8}, {})
+          .value();
+  const RotationPlan plan = plan_rotation(*world_.repository, {}).value();
+  ASSERT_EQ(plan.stale.size(), 1u);
+  EXPECT_EQ(plan.stale[0].name, other);
+  ASSERT_EQ(plan.renewed.size(), 1u);
+  EXPECT_TRUE(plan.left_over.empty());
+  rotate_now();
+  EXPECT_TRUE(world_.has(other) && world_.has(maint));
+  // The stale one could only hand on less than all.
+  const auto stale = Repository::open(world_.doors(), as_bytes("other"), {}).value();
+  EXPECT_EQ(plan_rotation(*stale, {}).error().kind(), Errc::denied);
+  for (const Role role : {Role::maint, Role::write, Role::read}) {
+    const auto less = Repository::open_with_secrets(world_.doors(), narrowed(secrets, role).value(), {});
+    EXPECT_EQ(plan_rotation(*less.value(), {}).error().kind(), Errc::denied);
+  }
+}
+
+TEST_F(Rotation, AnEntryThatAdminDidNotSignIsVoid) {
+  const crypto::Key own = secret_of(9);
+  Secrets forger = world_.repository->secrets().copy();
+  forger.admin = secret_of(8);
+  LogState log;
+  ASSERT_TRUE(world_.repository->log().follow(log, {}).ok());
+  const Rotate forged = make_rotate(world_.repository->config(), forger, 1, crypto::x25519_public(own));
+  ASSERT_TRUE(world_.append(log, forged).ok());
+  EXPECT_EQ(log.epoch(), 0u);
+  EXPECT_EQ(log.void_entries, 1u);
+  // A signature of admin's for another epoch, key or repository is none.
+  Rotate good =
+      make_rotate(world_.repository->config(), world_.repository->secrets(), 1, crypto::x25519_public(own));
+  EXPECT_TRUE(is_signed(good, world_.repository->config()));
+  good.epoch = 2;
+  EXPECT_FALSE(is_signed(good, world_.repository->config()));
+  good.epoch = 1;
+  good.read[0] ^= 1;
+  EXPECT_FALSE(is_signed(good, world_.repository->config()));
+  good.read[0] ^= 1;
+  Config elsewhere = world_.repository->config();
+  elsewhere.id[0] ^= 1;
+  EXPECT_FALSE(is_signed(good, elsewhere));
+  EXPECT_EQ(world_.begin()->log().epoch(), 0u);
+  // Epochs follow each other: one that was there, or leaves one out, changes nothing.
+  rotate_now();
+  ASSERT_TRUE(world_.repository->log().follow(log, {}).ok());
+  const auto key = log.read_keys.at(1);
+  for (const std::uint32_t epoch : {0u, 1u, 3u}) {
+    const Rotate odd = make_rotate(world_.repository->config(), world_.repository->secrets(), epoch,
+                                   crypto::x25519_public(own));
+    ASSERT_TRUE(world_.append(log, odd).ok());
+  }
+  EXPECT_EQ(log.epoch(), 1u);
+  EXPECT_EQ(log.read_keys.at(1), key);
+}
+
+TEST_F(Rotation, OfTwoAtOnceTheLogDecidesAndTheLoserLeavesNothing) {
+  add_reader();
+  const auto a = admin(), b = admin();
+  const RotationPlan first = plan_rotation(*a, {}).value(), second = plan_rotation(*b, {}).value();
+  ASSERT_TRUE(rotate(*a, first, {}).ok());
+  const auto names = world_.content->objects;
+  EXPECT_EQ(rotate(*b, second, {}).error().kind(), Errc::conflict);
+  EXPECT_EQ(world_.content->objects, names);
+  const auto id = write(*admin());
+  EXPECT_TRUE(admin()->session_key(id, {}).ok());
+  EXPECT_TRUE(reader()->session_key(id, {}).ok());
+}
+
+TEST_F(Rotation, ATransactionIsOpenUnderTheKeyInForceOrNotAtAll) {
+  bool rotated = false;
+  const auto store = testing::interpose(storage::open_memory(world_.content), [&](std::string_view call) {
+    if (rotated || !call.starts_with("put t/")) return;
+    rotated = true;
+    rotate_now();
+  });
+  const auto writer = Repository::open({*store, world_.clock, world_.random}, as_bytes("secret"), {}).value();
+  const auto transaction = Transaction::open(*writer, *world_.local, {}, {}).value();
+  ASSERT_TRUE(rotated);
+  EXPECT_EQ(writer->read_opening(transaction->id(), {}).value().place.epoch, 1u);
+  const History history = writer->history({}).value();
+  EXPECT_EQ(history.aborted.size(), 1u);  // the one that was opened under the old key
+  EXPECT_EQ(history.undecided, std::set{transaction->id()});
+}
+
+// Killed at any operation, or one whose answer got lost: all who could read can, what is written afterwards
+// too, and the next rotation clears up.
+TEST_F(Rotation, NobodyLosesAccessWhereverItIsCutOff) {
+  add_reader();
+  const auto before = write(*admin());
+  const auto pristine = world_.content->objects;
+  bool whole = false;
+  for (std::uint64_t n = 1; !whole; ++n) {
+    ASSERT_LT(n, 100u);
+    for (const bool killed : {true, false}) {
+      world_.content->objects = pristine;
+      const auto by = admin();
+      const RotationPlan plan = plan_rotation(*by, {}).value();
+      testing::FaultPlan faults;
+      const auto store = testing::faulty(storage::open_memory(world_.content), faults);
+      const auto cut =
+          Repository::open({*store, world_.clock, world_.random}, as_bytes("secret"), {}).value();
+      if (!killed) faults.at(n, testing::StorageFault::lost_after);
+      for (std::uint64_t i = n; killed && i < n + 100; ++i) faults.at(i, testing::StorageFault::lost_before);
+      whole = rotate(*cut, plan, {}).ok();
+      const auto check = [&](const char* when) {
+        const auto after = write(*admin());
+        for (const auto& opened : {admin(), reader()}) {
+          for (const auto& id : {before, after})
+            EXPECT_TRUE(opened->session_key(id, {}).ok()) << when << ' ' << n << killed;
+        }
+      };
+      check("after the cut");
+      rotate_now();
+      check("after another");
+      EXPECT_EQ(slots(), 2u) << n << killed;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::repo
