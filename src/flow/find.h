@@ -32,7 +32,8 @@ class Finder {
   // content.
   Result<std::uint64_t> find(const model::Commit& commit, const OnMatch& on_match, std::stop_token stop);
 
-  // Told of what is lost, however many parts in a row, with the path that it begins with. Where it is empty they are errors.
+  // Told of what is lost, however many parts in a row, with the path that it begins with. Where it is empty
+  // they are errors.
   OnTorn on_torn;
 
  private:

@@ -18,8 +18,8 @@ inline bool only_a_part(const Error& error) {
   return error.kind() == Errc::damaged || error.kind() == Errc::wrong_key;
 }
 
-// The next entry that can be read, null at the end. What is lost between, however many parts, is told once, with
-// `after`, the last path before it.
+// The next entry that can be read, null at the end. What is lost between, however many parts, is told once,
+// with `after`, the last path before it.
 inline Result<const model::Entry*> next_readable(repo::TreeReader& tree, std::string_view after,
                                                  const OnTorn& on_torn, const std::stop_token& stop) {
   for (bool told = false;;) {
