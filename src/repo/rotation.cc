@@ -33,14 +33,15 @@ Result<void> expect_all_epochs(const Secrets& secrets, const LogState& log) {
   return {};
 }
 
+Error outrun() { return Error(Errc::conflict, "another rotation was faster").hint("run the command again"); }
+
 // The log decides which of two rotations at once comes first.
 Result<void> announce(const Repository& repository, LogState& log, const Rotate& entry,
                       std::stop_token stop) {
   for (int turns = 0; turns < kTurnsMax; ++turns) {
     const auto known = log.read_keys.find(entry.epoch);
     if (known != log.read_keys.end() && known->second == entry.read) return {};
-    if (known != log.read_keys.end())
-      return Error(Errc::exists, "another rotation was faster").hint("run the command again");
+    if (known != log.read_keys.end()) return Error(Errc::exists, "that epoch has another key");
     const auto appended = repository.log().append(log, entry, repository.now(), repository.random(), stop);
     if (!appended.ok() && appended.error().kind() != Errc::conflict) return appended.error().copy();
     TRY_AS(repository.log().follow(log, stop), "reading the log");
@@ -79,9 +80,8 @@ Result<std::vector<std::string>> rotate(const Repository& repository, const Rota
                                         std::stop_token stop) {
   LogState log;
   TRY_AS(repository.log().follow(log, stop), "reading the log");
+  if (log.epoch() + 1 != plan.epoch) return outrun();
   TRY(expect_all_epochs(repository.secrets(), log));
-  if (log.epoch() + 1 != plan.epoch)
-    return Error(Errc::conflict, "another rotation was faster").hint("run the command again");
   Secrets secrets = repository.secrets().copy();
   // A rotation that was cut off before it was announced may have left its key: it is taken up.
   secrets.reads.erase(secrets.reads.upper_bound(plan.epoch), secrets.reads.end());
@@ -101,7 +101,7 @@ Result<std::vector<std::string>> rotate(const Repository& repository, const Rota
   if (!announced.ok() && announced.error().kind() == Errc::exists) {
     // Ours is not the key of that epoch and never will be.
     for (const std::string& name : made) TRY(repository.drop_key(name, stop));
-    return Error(Errc::conflict, "another rotation was faster").hint("run the command again");
+    return outrun();
   }
   TRY_AS(std::move(announced), "announcing the new read key");
   for (const auto* old : {&plan.renewed, &plan.left_over}) {

@@ -96,7 +96,8 @@ TEST_F(Rekey, NothingIsLeftThatAnOlderKeyOpens) {
   EXPECT_EQ(run().value().snapshots.size(), 0u) << "there is one key only";
   const auto thief = open();
   std::vector<model::Commit> before;
-  for (const auto* s : open()->history({}).value().snapshots()) before.push_back(s->commit);
+  const auto first = thief->history({}).value();
+  for (const auto* s : first.snapshots()) before.push_back(s->commit);
   rotate();
   const auto report = run();
   ASSERT_TRUE(report.ok()) << report.error().text();
@@ -134,7 +135,10 @@ TEST_F(Rekey, ASnapshotThatSharesWithOlderOnesIsStoredAgain) {
   EXPECT_EQ(run().value().snapshots.size(), 3u);
   prune_all();
   EXPECT_EQ(epochs_of_packs(), std::set<std::uint32_t>{1});
-  EXPECT_EQ(testing::difference(*open(), *open()->history({}).value().snapshots().back(), third), "");
+  const auto repository = open();
+  const auto history = repository->history({}).value();
+  ASSERT_EQ(history.snapshots().size(), 3u);
+  EXPECT_EQ(testing::difference(*repository, *history.snapshots().back(), third), "");
 }
 
 TEST_F(Rekey, CutOffAnywhereItLosesNothingAndGoesOn) {

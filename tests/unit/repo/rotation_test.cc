@@ -148,6 +148,20 @@ TEST_F(Rotation, OfTwoAtOnceTheLogDecidesAndTheLoserLeavesNothing) {
   const auto names = world_.content->objects;
   EXPECT_EQ(rotate(*b, second, {}).error().kind(), Errc::conflict);
   EXPECT_EQ(world_.content->objects, names);
+  // And where the other one comes after all new slots are there.
+  bool faster = false;
+  const auto store = testing::interpose(storage::open_memory(world_.content), [&](std::string_view call) {
+    if (faster || !call.starts_with("put log/")) return;
+    faster = true;
+    rotate_now();
+  });
+  const auto c = Repository::open({*store, world_.clock, world_.random}, as_bytes("secret"), {}).value();
+  EXPECT_EQ(rotate(*c, plan_rotation(*c, {}).value(), {}).error().kind(), Errc::conflict);
+  ASSERT_TRUE(faster);
+  EXPECT_EQ(slots(), 2u);
+  LogState log;
+  ASSERT_TRUE(admin()->log().follow(log, {}).ok());
+  EXPECT_EQ(log.epoch(), 2u);
   const auto id = write(*admin());
   EXPECT_TRUE(admin()->session_key(id, {}).ok());
   EXPECT_TRUE(reader()->session_key(id, {}).ok());
