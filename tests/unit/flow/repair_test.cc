@@ -248,7 +248,8 @@ TEST_F(Repair, SeveralLogEntriesInARowComeFromTheReplica) {
   const auto replica = storage::open_memory(replica_content);
   for (std::uint64_t i = 1; i < 8; ++i) content_->objects.erase(repo::log_name(first + i));
   EXPECT_EQ(run(replica.get()).exit_code(), 0);
-  EXPECT_TRUE(content_->objects == whole);
+  expect_only_added(whole);
+  EXPECT_EQ(content_->objects.size(), whole.size());
   // One of them altered: the chain to what is here does not hold, and those before it are not believed
   // either.
   for (std::uint64_t i = 1; i < 8; ++i) content_->objects.erase(repo::log_name(first + i));
@@ -279,6 +280,9 @@ class PruneMeanwhile final : public Observer {
 }  // namespace
 
 TEST_F(Repair, WhatAPruneMovesMeanwhileIsNotDamaged) {
+  files_.remove("home/more");  // so that a pack of the second backup is half dead
+  ASSERT_TRUE(world_.backup(files_).ok());
+  good_ = content_->objects;
   for (const bool remove : {false, true}) {
     content_->objects = good_;
     repository_ = std::move(world_.open()).value();
@@ -286,7 +290,10 @@ TEST_F(Repair, WhatAPruneMovesMeanwhileIsNotDamaged) {
     ASSERT_TRUE(repository_->log().follow(log, {}).ok());
     const auto history = repository_->history({}).value();
     repo::Forget forget;
-    forget.transactions = {history.snapshots()[remove ? 1 : 0]->commit.transaction};
+    for (const repo::Snapshot* snapshot : history.snapshots()) {
+      const bool newest = snapshot == history.snapshots().back();
+      if (newest == remove) forget.transactions.push_back(snapshot->commit.transaction);
+    }
     ASSERT_TRUE(repository_->log().append(log, forget, repository_->now(), repository_->random(), {}).ok());
     const auto before = packs();
     PruneMeanwhile observer([&] {

@@ -231,7 +231,7 @@ TEST_F(Wanted, NewDamageIsToldFromKnown) {
   found = findings();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_TRUE(found.front().wanted);
-  lose_frames(pack("d/"), {30});
+  lose_frames(pack("d/"), {42});
   found = findings();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_FALSE(found.front().wanted);
