@@ -42,12 +42,12 @@ class Filler {
   Result<model::Slots> run();
 
  private:
-  Result<void> open_here(const crypto::Key& session);
+  Result<void> open_here(const repo::SessionKey& session);
   Result<Origin> origin_of(std::uint32_t slot);
   Result<Origin> look_elsewhere(std::uint32_t slot);
-  Result<void> write(const crypto::Key& session);
+  Result<void> write(const repo::SessionKey& session);
   Result<Buffer> stored(std::uint32_t slot);
-  Result<void> read_back(const crypto::Key& session);
+  Result<void> read_back(const repo::SessionKey& session);
 
   const repo::Repository& repository_;
   const Filling& filling_;
@@ -59,7 +59,7 @@ class Filler {
 };
 
 // The pack's object as it is. None of it may be readable.
-Result<void> Filler::open_here(const crypto::Key& session) {
+Result<void> Filler::open_here(const repo::SessionKey& session) {
   auto opened = repo::PackReader::open(repository_.storage(),
                                        {repository_.config().id, &session, *repository_.secrets().index},
                                        filling_.pack, target_.from, stop_);
@@ -101,7 +101,7 @@ Result<Buffer> Filler::stored(std::uint32_t slot) {
                                            : elsewhere_.read_stored(origin.place, stop_);
 }
 
-Result<void> Filler::write(const crypto::Key& session) {
+Result<void> Filler::write(const repo::SessionKey& session) {
   repo::PackWriter::Anew anew;
   anew.generation = target_.to;
   anew.slots = static_cast<std::uint32_t>(origins_.size());
@@ -131,7 +131,7 @@ Result<void> Filler::write(const crypto::Key& session) {
   return repository_.storage().barrier(stop_);
 }
 
-Result<void> Filler::read_back(const crypto::Key& session) {
+Result<void> Filler::read_back(const repo::SessionKey& session) {
   const auto pack = TRY(repo::PackReader::open(
       repository_.storage(), {repository_.config().id, &session, *repository_.secrets().index}, filling_.pack,
       target_.to, stop_));
@@ -146,7 +146,7 @@ Result<void> Filler::read_back(const crypto::Key& session) {
 }
 
 Result<model::Slots> Filler::run() {
-  const crypto::Key session = TRY(repository_.session_secret(filling_.pack.transaction, stop_));
+  const repo::SessionKey session = TRY(repository_.session_key(filling_.pack.transaction, stop_));
   TRY(open_here(session));
   model::Slots has;
   bool any = false;

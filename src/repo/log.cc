@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kVoidNumbersMax = 100;
 
 // The type of each alternative of LogEntry.
-constexpr std::uint8_t kTypes[] = {1, 2, 3, 4, 5, 6, 7, 8, 11};
+constexpr std::uint8_t kTypes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 static_assert(std::size(kTypes) == std::variant_size_v<LogEntry>);
 
 }  // namespace
