@@ -14,6 +14,7 @@
 #include "crypto/hash.h"
 #include "flow/find.h"
 #include "flow/path_log.h"
+#include "parity/checksum.h"
 #include "repo/transaction.h"
 #include "storage/local.h"
 #include "storage/memory.h"
@@ -82,7 +83,8 @@ model::Child World::store(repo::ChunkWriter& chunks, model::ChunkType type, Byte
   child.id = model::short_id(id);
   child.address = chunks
                       .put({id, type, pays ? repo::Codec::zstd : repo::Codec::raw,
-                            static_cast<std::uint32_t>(plain.size()), pays ? Bytes(packed) : plain},
+                            static_cast<std::uint32_t>(plain.size()), pays ? Bytes(packed) : plain,
+                            parity::checksum(pays ? Bytes(packed) : plain)},
                            {})
                       .value();
   return child;

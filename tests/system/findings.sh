@@ -22,7 +22,7 @@ damaged = [one for one in findings if one["severity"] == "damaged"]
 assert damaged, lines
 for one in damaged:
     one.pop("message_type", None)
-    assert list(one) == ["severity", "kind", "object", "snapshots", "message"], one
+    assert list(one) == ["severity", "kind", "object", "snapshots", "message", "wanted"], one
     assert one["kind"] == "pack" and one["object"].startswith("d/"), one
     assert len(one["snapshots"]) == (1 if sys.argv[2] == "check" else 0), one
 CHECK
