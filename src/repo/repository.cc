@@ -253,7 +253,7 @@ Result<Opening> Repository::read_opening(const TransactionId& id, std::stop_toke
 
 // Every epoch of the read key has a key pair of its own.
 Result<crypto::Key> Repository::open_secret(const Opening& opening) const {
-  const auto& [domain, epoch] = opening.place;
+  const std::uint32_t domain = opening.place.domain, epoch = opening.place.epoch;
   if (domain != 0) return Error(Errc::unsupported, "it is in a key domain").hint("use a newer holdfast");
   const auto later = secrets_.reads.find(epoch);
   const auto rotated = [&] {
