@@ -85,6 +85,17 @@ std::vector<Command> about_snapshots() {
   };
 }
 
+constexpr const char* kCheckDetails =
+    "Exit code 13 means damage, 16 that something could not be reached. In JSON a finding has severity "
+    "(warning, unreachable or damaged), kind, object, snapshots, message and wanted (the wanted list has it "
+    "already), here and in what repair and mirror write.";
+
+constexpr const char* kRepairDetails =
+    "Only adds objects: what they replace is removed by the next prune. Reading mends by itself what parity "
+    "reaches; repair packs makes that last. What it can't replace goes on a wanted list: the next backup "
+    "that meets it stores it again, and the next repair packs, by a key that may read, puts it where it was "
+    "lost. Exit code 13 means that something stays lost.";
+
 std::vector<Command> about_repositories() {
   return {
       make_command<ForgetOptions>(
@@ -99,18 +110,10 @@ std::vector<Command> about_repositories() {
           "Backups may run meanwhile, and an interrupted prune is taken up by the next one.", &declare, &run),
       make_command<CheckOptions>(
           {"check", "verify"}, "Prove that the repository holds what it promises",
-          "Exit code 13 means damage, 16 that something could not be reached. In JSON a "
-          "finding has severity (warning, unreachable or damaged), kind, object, snapshots "
-          "and message, here and in what repair and mirror write.",
-          &declare, &run),
+          kCheckDetails, &declare, &run),
       make_command<RepairOptions>(
           {"repair"}, "Mend what is damaged, and say exactly what stays lost",
-          "Only adds objects: what they replace is removed by the next prune. Reading mends by itself what "
-          "parity reaches; repair packs makes that last. What it can't replace goes on a wanted list: the "
-          "next "
-          "backup that meets it stores it again, and the next repair packs, by a key that may read, puts it "
-          "where it was lost. Exit code 13 means that something stays lost.",
-          &declare, &run),
+          kRepairDetails, &declare, &run),
       make_command<CopyOptions>({"copy"}, "Copy snapshots from another repository into this one", "",
                                 &declare, &run),
       make_command<MirrorOptions>(

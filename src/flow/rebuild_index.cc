@@ -16,21 +16,23 @@ void remove_caches(const std::string& directory, bool dry_run, IndexReport& repo
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     if (entry.path().filename() != "writer") gone.push_back(entry.path());
   }
-  const auto count = [&](const std::filesystem::path& path) {
-    const auto size = std::filesystem::file_size(path, error);
-    if (error) return;
-    ++report.files_removed;
-    report.bytes_removed += size;
-  };
-  for (const auto& path : gone) {
-    if (std::filesystem::is_regular_file(path, error)) count(path);
-    if (std::filesystem::is_directory(path, error)) {
-      for (const auto& inner : std::filesystem::recursive_directory_iterator(path, error)) {
-        if (inner.is_regular_file(error)) count(inner.path());
-      }
+  // Level by level: recursive_directory_iterator of libstdc++ 12 ends the program where memory is short.
+  std::vector<std::filesystem::path> look = gone;
+  while (!look.empty()) {
+    const std::filesystem::path path = std::move(look.back());
+    look.pop_back();
+    const auto status = std::filesystem::symlink_status(path, error);
+    if (std::filesystem::is_directory(status)) {
+      for (const auto& inner : std::filesystem::directory_iterator(path, error)) look.push_back(inner.path());
+    } else if (std::filesystem::is_regular_file(status)) {
+      const auto size = std::filesystem::file_size(path, error);
+      if (error) continue;
+      ++report.files_removed;
+      report.bytes_removed += size;
     }
-    if (!dry_run) std::filesystem::remove_all(path, error);
   }
+  if (dry_run) return;
+  for (const auto& path : gone) std::filesystem::remove_all(path, error);
 }
 
 }  // namespace

@@ -64,8 +64,8 @@ struct Lost {
 struct Found {
   std::vector<Item> items;
 };
-using LogEntry = std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness, Lost, Found,
-                              Rotate>;
+using LogEntry =
+    std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness, Lost, Found, Rotate>;
 
 Buffer encode(const LogEntry& entry);
 Result<LogEntry> decode_log_entry(Bytes bytes);

@@ -40,7 +40,7 @@ STANDARD_BANNED = {
 SYSTEM = re.compile(r"""(?x)
     (sys|linux|netinet|arpa|asm)/[\w/]+\.h
   | (unistd|fcntl|dirent|errno|signal|poll|pwd|grp|termios|time|limits|stdlib|stdio|string|stdint|ftw|fnmatch
-     |glob|immintrin|dlfcn|sched|pthread|getopt|langinfo|locale|wchar|spawn)\.h
+     |glob|immintrin|dlfcn|link|sched|pthread|getopt|langinfo|locale|wchar|spawn)\.h
 """)
 
 # ---- banned words in code: (rule, pattern, doors, where it applies, what to do instead) --------------------
