@@ -143,7 +143,7 @@ void Surveyor::choose_live() {
   }
   for (repo::Snapshot& s : commits_) {
     const TransactionId& id = s.commit.transaction;
-    s.forgotten = log_.forgotten.contains(id);
+    s.forgotten = log_.dropped(s.commit);
     const bool checkpoint = s.commit.kind == model::CommitKind::checkpoint;
     const bool done = checkpoint && (log_.abandoned.contains(id) || last_of_run[s.commit.run] != id);
     if (s.forgotten || done) continue;

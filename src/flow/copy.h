@@ -25,7 +25,7 @@ struct CopyReport {
   std::vector<CopiedSnapshot> snapshots;  // in the order given
 };
 
-// `local` is the destination's. A copy keeps host, user, program, paths, tags, excludes, times, mode and
+// `local` is the destination's, of the key domain to copy into. A copy keeps host, user, program, paths, tags, excludes, times, mode and
 // statistics, not its id. Every snapshot is a transaction of its own: after an error or stop those before it
 // are there, and a later run skips them.
 //

@@ -15,7 +15,10 @@ constexpr std::size_t kPlacesPerShardMax = 8 * 1024;
 Deduplicator::Deduplicator(repo::Transaction& transaction, const repo::LocalState& local,
                            const repo::History& history)
     : transaction_(transaction), local_(local), history_(history) {
-  for (const repo::Snapshot& snapshot : history.commits) committed_.insert(snapshot.commit.transaction);
+  const model::Domain domain = local.keys()->domain();
+  for (const repo::Snapshot& snapshot : history.commits) {
+    if (snapshot.commit.domain == domain) committed_.insert(snapshot.commit.transaction);
+  }
 }
 
 // Opens the index and adds what other writers committed since.
@@ -24,7 +27,8 @@ void Deduplicator::open_index() {
   const repo::Repository& repository = transaction_.repository();
   index_ = flow::open_index(repository, local_);
   // An unreadable manifest costs deduplication; check and prune will say more.
-  add_commits(*index_, repository, history_, [](const model::TransactionId&, const Error&) {}, {});
+  add_commits(*index_, repository, history_, local_.keys()->domain(),
+              [](const model::TransactionId&, const Error&) {}, {});
   addition_.emplace(index_->addition());
 }
 

@@ -25,6 +25,12 @@ Result<void> append_decided(const repo::Repository& repository, repo::LogState& 
   return Error(Errc::conflict, "the log moved on again and again").hint("run the command again");
 }
 
+// An erased snapshot is nothing that could be brought back.
+Result<void> expect_readable(const repo::Snapshot& snapshot, const repo::LogState& log) {
+  if (!log.erased(snapshot.commit.domain)) return {};
+  return erased_error("snapshot " + short_id(snapshot), log, snapshot.commit.domain);
+}
+
 Result<const repo::Snapshot*> find_commit(const repo::History& history, const TransactionId& id,
                                           model::CommitKind kind) {
   const repo::Snapshot* commit = history.find(id);
@@ -74,6 +80,7 @@ Result<void> unforget(const repo::Repository& repository, const std::vector<Tran
     repo::Unforget entry;
     for (const TransactionId& id : snapshots) {
       const repo::Snapshot* snapshot = TRY(find_commit(history, id, model::CommitKind::snapshot));
+      TRY(expect_readable(*snapshot, history.log));
       if (!history.log.forgotten.contains(id)) continue;
       auto known = references.find(id);
       if (known == references.end()) {

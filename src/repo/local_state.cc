@@ -4,7 +4,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <fmt/core.h>
+
 #include <cerrno>
+#include <filesystem>
 
 #include "base/codec.h"
 #include "base/fd.h"
@@ -26,12 +29,18 @@ bool make_directories(const std::string& path) {
   return ::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
 }
 
+std::string folder_of(const std::string& directory, const RepositoryId& id, model::Domain domain) {
+  const std::string whole = directory + "/" + hex(id);
+  return domain == 0 ? whole : fmt::format("{}/domain-{:08x}", whole, domain);
+}
+
 }  // namespace
 
-std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const Repository& repository) {
+std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const Repository& repository,
+                                             SharedDomainKeys keys) {
   std::string mine;
   if (!directory.empty() && repository.secrets().content) {
-    mine = directory + "/" + hex(repository.config().id);
+    mine = folder_of(directory, repository.config().id, keys->domain());
     if (!make_directories(mine)) mine.clear();
   }
   if (!mine.empty()) {
@@ -39,13 +48,23 @@ std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const
         ::open((directory + "/CACHEDIR.TAG").c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (tag.valid() && ::write(tag.get(), kCacheTag, sizeof kCacheTag - 1) < 0) mine.clear();
   }
-  return std::unique_ptr<LocalState>(new LocalState(std::move(mine), repository));  // NOLINT: private
+  return std::unique_ptr<LocalState>(  // NOLINT: private
+      new LocalState(std::move(mine), repository, std::move(keys)));
 }
 
-LocalState::LocalState(std::string directory, const Repository& repository)
+void LocalState::drop_erased(const std::string& directory, const RepositoryId& id, const LogState& log) {
+  if (directory.empty()) return;
+  for (const auto& [domain, state] : log.domains) {
+    std::error_code ignored;  // it is tried again whenever the log is read
+    if (state.erased) std::filesystem::remove_all(folder_of(directory, id, domain), ignored);
+  }
+}
+
+LocalState::LocalState(std::string directory, const Repository& repository, SharedDomainKeys keys)
     : directory_(std::move(directory)),
       random_(repository.random()),
-      key_(repository.secrets().content ? repository.local_key() : crypto::Key()) {
+      keys_(std::move(keys)),
+      key_(repository.secrets().content ? keys_->local(repository.config().id) : crypto::Key()) {
   const auto id = random_.array<8>();
   std::memcpy(&fallback_.id, id.data(), id.size());
 }

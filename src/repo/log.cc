@@ -18,6 +18,10 @@ namespace {
 // Whoever may write into the store can make any number of them.
 constexpr std::size_t kVoidNumbersMax = 100;
 
+// The type of each alternative of LogEntry.
+constexpr std::uint8_t kTypes[] = {1, 2, 3, 4, 5, 6, 7, 8, 12, 13};
+static_assert(std::size(kTypes) == std::variant_size_v<LogEntry>);
+
 }  // namespace
 
 bool LogState::usable(const model::Address& address) const {
@@ -37,6 +41,11 @@ std::optional<std::uint32_t> LogState::generation(const PackId& pack) const {
   if (at == deleted.end()) return 0;
   if (at->second.kept.empty()) return std::nullopt;
   return at->second.generation;
+}
+
+bool LogState::erased(model::Domain domain) const {
+  const auto at = domains.find(domain);
+  return at != domains.end() && at->second.erased;
 }
 
 namespace {
@@ -75,6 +84,11 @@ struct Applier {
   void operator()(const Abandon& e) const { state.abandoned.insert(e.transaction); }
   void operator()(const Witness& e) const {
     state.witnessed.insert(e.transactions.begin(), e.transactions.end());
+  }
+  void operator()(const AddDomain& e) const { state.domains.try_emplace(e.domain, e, std::nullopt); }
+  void operator()(const EraseDomain& e) const {
+    const auto at = state.domains.find(e.domain);
+    if (at != state.domains.end() && !at->second.erased) at->second.erased = e;
   }
 };
 
@@ -130,6 +144,8 @@ struct EntryEncoder {
   }
   void operator()(const Abandon& e) const { encode(out, e.transaction); }
   void operator()(const Witness& e) const { encode_all(out, e.transactions); }
+  void operator()(const AddDomain& e) const { encode(out, e); }
+  void operator()(const EraseDomain& e) const { encode(out, e); }
 };
 
 Condemn decode_condemn(Decoder& in) {
@@ -185,6 +201,10 @@ LogEntry decode_typed(std::uint8_t type, Decoder& in) {
       return Abandon{model::decode_transaction(in)};
     case 8:
       return Witness{decode_all(in)};
+    case 12:
+      return decode_add_domain(in);
+    case 13:
+      return decode_erase_domain(in);
     default:
       in.fail();
       return Forget{};
@@ -199,7 +219,7 @@ void LogState::apply(std::uint64_t number, const LogEntry& entry) {
 
 Buffer encode(const LogEntry& entry) {
   Encoder out;
-  out.u8(static_cast<std::uint8_t>(entry.index() + 1));
+  out.u8(kTypes[entry.index()]);
   std::visit(EntryEncoder{out}, entry);
   return out.take();
 }
@@ -212,6 +232,17 @@ Result<LogEntry> decode_log_entry(Bytes bytes) {
   return entry;
 }
 
+namespace {
+
+// Whether who may write the log had also the right to what this entry says.
+bool is_authorised(const LogEntry& entry, const Config& config) {
+  if (const auto* made = std::get_if<AddDomain>(&entry)) return is_signed(*made, config);
+  if (const auto* erased = std::get_if<EraseDomain>(&entry)) return is_signed(*erased, config);
+  return true;
+}
+
+}  // namespace
+
 Result<void> Log::apply_object(LogState& state, Bytes object, const std::string& name) const {
   const Unwrapped vital = TRY(unwrap_vital(Vital::log, object, name));
   const std::uint64_t number = state.next;
@@ -222,9 +253,12 @@ Result<void> Log::apply_object(LogState& state, Bytes object, const std::string&
     ++state.next;
   };
   const auto body = verify_body(config_.log, config_.id, name, vital.body);
-  if (!body.ok()) {  // by somebody without the right: void
+  const auto pass_over = [&] {  // by somebody without the right: void
     ++state.void_entries;
     if (state.void_numbers.size() < kVoidNumbersMax) state.void_numbers.push_back(number);
+  };
+  if (!body.ok()) {
+    pass_over();
     advance();
     return {};
   }
@@ -239,7 +273,11 @@ Result<void> Log::apply_object(LogState& state, Bytes object, const std::string&
   }
   const Buffer plain = TRY(unseal(*secrets_.index, seal_context(config_.id, name), sealed));
   const LogEntry entry = TRY(decode_log_entry(plain));
-  state.apply(number, entry);
+  if (is_authorised(entry, config_)) {
+    state.apply(number, entry);
+  } else {
+    pass_over();
+  }
   advance();
   return {};
 }
