@@ -56,6 +56,8 @@ void declare(Syntax& syntax, BackupOptions& options) {
   declare_inputs(syntax, options);
   declare_filters(syntax, options);
   syntax.option("--tag", "TAG[,TAG]", &options.tags, "tags of the snapshot");
+  syntax.option("--domain", "NAME", &options.domain,
+                "store it in this key domain, which can be erased as a whole later; see key domain");
   syntax.option("-H,--host", "HOST", &options.host, "the machine's name in the snapshot");
   syntax.option("--time", "TIME", &options.time,
                 "the snapshot's time instead of now: \"2026-08-01 12:34:56\"");
@@ -133,11 +135,12 @@ Result<int> run(Context& context, const BackupOptions& options) {
   Input input = TRY(open_input(options, spec));
   const Session session =
       TRY(open_session(context, {repo::Right::deduplicate, repo::Right::index, repo::Right::commit}));
+  const auto local = TRY(local_of_domain(context, session, options.domain));
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
   // Counting costs a second walk: not where nobody would see what comes of it.
   if (!progress.is_shown()) input.ahead = nullptr;
   flow::Meter meter(*input.source, progress, std::move(input.ahead));
-  auto done = flow::backup(meter, *session.repository, *session.local, spec, meter, context.stop);
+  auto done = flow::backup(meter, *session.repository, *local, spec, meter, context.stop);
   progress.finish();
   const flow::BackupReport report = TRY(std::move(done));
   const auto seconds = static_cast<std::uint64_t>((system_clock().ticks_ns() - started) / 1'000'000'000);

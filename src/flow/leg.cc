@@ -252,7 +252,7 @@ Result<LegResult> run_leg(Run& run, std::stop_token stop) {
   auto leg = store(run, *transaction, stop);
   if (!leg.ok() || !leg.value().report.snapshot) {
     // So that no collector has to wait for it. If this fails too, one will decide it later.
-    const auto ended = transaction->withdraw(leg.ok() ? "nothing to store" : leg.error().message(), {});
+    const auto ended = transaction->withdraw(leg.ok() ? "nothing to store" : word(leg.error().kind()), {});
     if (!ended.ok() && ended.error().kind() != Errc::exists) run.observer.note(ended.error().text());
   } else if (leg.value().end != Archive::End::complete) {
     run.checkpoint = transaction->id();

@@ -211,7 +211,7 @@ Result<bool> Planner::plan_from_replica(const PackPlan& pack, const Look& here, 
 
 // What of a repository's small objects is gone can be put back; what is there stays as it is.
 Result<void> Planner::plan_small(const Finding& finding, std::stop_token stop) {
-  const bool kind = finding.kind == "transaction" || finding.kind == "log";
+  const bool kind = finding.kind == "transaction" || finding.kind == "log" || finding.kind == "domain";
   if (kind && finding.severity == Severity::damaged && options_.replica != nullptr) {
     const auto here = repository_.storage().stat(finding.object, stop);
     if (!here.ok() && here.error().kind() == Errc::not_found) {

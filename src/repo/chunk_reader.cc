@@ -32,7 +32,8 @@ Result<Bytes> ChunkReader::read(const model::Address& address, std::stop_token s
 Result<Buffer> ChunkReader::fetch(const model::Address& address, std::stop_token stop) {
   for (;;) {
     PackReader* reader = TRY(pack(address.pack, stop));
-    auto plain = reader->read(address.slot, repository_.chunk_id_key(), stop);
+    const SharedDomainKeys keys = TRY(repository_.keys_of(address.pack.transaction, stop));
+    auto plain = reader->read(address.slot, keys->chunk_id(), stop);
     tell(*reader);
     if (plain.ok() || plain.error().kind() != Errc::not_found) return plain;
     const auto before = log_.generation(address.pack);
@@ -106,7 +107,7 @@ Result<std::unique_ptr<PackReader>> ChunkReader::open_pack(const model::PackId& 
 Result<std::unique_ptr<PackReader>> ChunkReader::open_generation(const model::PackId& id,
                                                                  std::uint32_t generation,
                                                                  std::stop_token stop) {
-  const crypto::Key session = TRY(repository_.session_secret(id.transaction, stop));
+  const SessionKey session = TRY(repository_.session_key(id.transaction, stop));
   return PackReader::open(repository_.storage(),
                           {repository_.config().id, &session, *repository_.secrets().index}, id, generation,
                           stop);

@@ -196,16 +196,8 @@ Result<void> Marker::read_needed(Mark& mark, Trouble& trouble, std::stop_token s
 }
 
 Result<model::Time> opened_at(const Repository& repository, const TransactionId& id, std::stop_token stop) {
-  const std::string name = transaction_name(id, "open");
-  const Buffer object = TRY_AS(repository.storage().get(name, {}, stop), "reading " + name);
-  const Unwrapped vital = TRY(unwrap_vital(Vital::open, object, name));
-  const Bytes body = TRY(verify_body(repository.config().commit, repository.config().id, name, vital.body));
-  Decoder in(body);
-  model::decode_transaction(in);
-  in.raw(16 + 16);
-  const model::Time time = model::decode_time(in);
-  TRY_AS(in.finish("the object", true), name);
-  return time;
+  const Opening opening = TRY(repository.read_opening(id, stop));
+  return opening.time;
 }
 
 Result<void> abort_transaction(const Repository& repository, const TransactionId& id, std::string_view reason,

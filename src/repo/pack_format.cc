@@ -42,8 +42,8 @@ Buffer encode_header(const Header& header) {
   out.u16(0);
   out.raw(id.salt);
   out.raw(id.commit);
-  out.u32(0);  // key domain
-  out.u32(0);  // key epoch
+  out.u32(id.place.domain);
+  out.u32(id.place.epoch);
   for (int mask = 0; mask < 3; ++mask) out.u64(0);
   while (out.size() < kIdentityBytes) out.u8(0);
   return relocated_header(out.bytes(), header.kept);
@@ -85,7 +85,8 @@ Result<Header> decode_header(Bytes bytes) {
   in.raw(3);
   id.salt = in.array<32>();
   id.commit = in.array<32>();
-  in.raw(8);
+  id.place.domain = in.u32();
+  id.place.epoch = in.u32();
   const std::uint64_t incompatible = in.u64();
   if (in.ok() && (version != kPackVersion || suite != kSuite || incompatible != 0)) {
     return Error(Errc::unsupported, "a pack is of an unknown version").hint("use a newer holdfast");
@@ -217,6 +218,14 @@ Hash pack_commit(const crypto::Key& session, Bytes salt) {
   Hash out;
   std::copy_n(commit.bytes().begin(), out.size(), out.begin());
   return out;
+}
+
+Result<void> expect_session(const Identity& identity, const SessionKey& session) {
+  if (identity.place != session.place)
+    return Error(Errc::damaged, "it says to lie under other keys than its transaction");
+  if (!crypto::equal(pack_commit(session.secret, identity.salt), identity.commit))
+    return Error(Errc::wrong_key, "the session secret of its transaction does not open it");
+  return {};
 }
 
 FrameCipher::FrameCipher(FrameKeys keys, const Hash& identity_hash)

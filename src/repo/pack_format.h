@@ -6,7 +6,7 @@
 #include "crypto/aead.h"
 #include "crypto/hash.h"
 #include "model/commit.h"
-#include "repo/seal.h"
+#include "repo/opening.h"
 
 namespace holdfast::repo {
 
@@ -30,6 +30,7 @@ struct Identity {
   std::uint8_t frame_log2 = kFrameLog2Max;
   std::array<std::uint8_t, 32> salt{};
   Hash commit{};
+  KeyPlace place;
 
   std::size_t frame_bytes() const { return std::size_t{1} << frame_log2; }
   std::size_t payload_bytes() const { return frame_bytes() - kFrameOverheadBytes; }
@@ -104,6 +105,9 @@ struct FrameKeys {
 FrameKeys data_keys(const crypto::Key& session, Bytes salt);
 FrameKeys directory_keys(const crypto::Key& index, Bytes salt);
 Hash pack_commit(const crypto::Key& session, Bytes salt);
+// Errc::damaged where the pack says that it lies under other keys than its transaction, wrong_key where its
+// commitment is to another session secret.
+Result<void> expect_session(const Identity& identity, const SessionKey& session);
 
 // Seals and opens frames of one pack under one pair of keys. One thread at a time.
 class FrameCipher {

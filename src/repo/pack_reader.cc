@@ -36,11 +36,8 @@ Result<std::unique_ptr<PackReader>> PackReader::open(storage::Storage& storage, 
   std::unique_ptr<PackReader> reader(new PackReader(std::move(frames)));  // NOLINT: private
   const Identity& identity = reader->header().identity;
   if (keys.session != nullptr) {
-    if (!crypto::equal(pack_commit(*keys.session, identity.salt), identity.commit)) {
-      return Error(Errc::wrong_key,
-                   "pack " + reader->frames_->name() + ": the session secret does not open it");
-    }
-    reader->cipher_.emplace(data_keys(*keys.session, identity.salt), reader->frames_->identity_hash());
+    TRY_AS(expect_session(identity, *keys.session), "pack " + reader->frames_->name());
+    reader->cipher_.emplace(data_keys(keys.session->secret, identity.salt), reader->frames_->identity_hash());
   }
   TRY(reader->load_directory(keys, stop));
   return reader;

@@ -12,7 +12,7 @@ class PackReader {
  public:
   struct Keys {
     RepositoryId repository;
-    const crypto::Key* session;  // null: directory only
+    const SessionKey* session;  // null: directory only
     const crypto::Key& index;
     std::optional<Hash> root = {};  // of generation 0, by the manifest, where it is known
   };

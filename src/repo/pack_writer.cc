@@ -14,9 +14,10 @@ constexpr std::uint32_t kFullStripes = 9;
 }  // namespace
 
 PackWriter::PackWriter(storage::Storage& storage, const PackContext& context, model::PackId id)
-    : storage_(storage), session_(context.session), index_(context.index) {
+    : storage_(storage), session_(context.session.secret), index_(context.index) {
   identity_.repository = context.repository;
   identity_.pack = id;
+  identity_.place = context.session.place;
   identity_.salt = context.random.array<32>();
   identity_.commit = pack_commit(session_, identity_.salt);
 }

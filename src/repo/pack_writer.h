@@ -11,7 +11,7 @@ namespace holdfast::repo {
 
 struct PackContext {
   RepositoryId repository;
-  const crypto::Key& session;
+  const SessionKey& session;
   const crypto::Key& index;
   Random& random;
 };

@@ -220,37 +220,49 @@ Result<model::References> Repository::read_references(const model::Commit& commi
   return references;
 }
 
-Result<crypto::Key> Repository::session_secret(const TransactionId& id, std::stop_token stop) const {
+Result<Opening> Repository::read_opening(const TransactionId& id, std::stop_token stop) const {
+  const std::string name = transaction_name(id, "open");
+  const Buffer object = TRY_AS(doors_.storage.get(name, {}, stop), "reading " + name);
+  const Unwrapped vital = TRY(unwrap_vital(Vital::open, object, name));
+  const Bytes body = TRY(verify_body(config_.commit, config_.id, name, vital.body));
+  Opening opening = TRY_AS(decode_opening(body), name);
+  if (opening.transaction != id) return Error(Errc::damaged, name + " is another transaction's");
+  return opening;
+}
+
+// Every epoch of the read key has a key pair of its own.
+Result<crypto::Key> Repository::open_secret(const Opening& opening) const {
+  const std::uint32_t epoch = opening.place.epoch;
+  const auto later = secrets_.reads.find(epoch);
+  if (epoch != 0 && later == secrets_.reads.end())
+    return Error(Errc::denied, fmt::format("this key has no read secret of epoch {}", epoch));
+  const crypto::Key& read = epoch == 0 ? *secrets_.read : later->second;
+  const crypto::PublicKey reader = epoch == 0 ? config_.read : crypto::x25519_public(read);
+  const std::string name = transaction_name(opening.transaction, "open");
+  return open_as_reader(read, reader, seal_context(config_.id, name), opening.secret);
+}
+
+Result<SessionKey> Repository::session_key(const TransactionId& id, std::stop_token stop) const {
   {
     const std::lock_guard lock(mutex_);
     const auto known = sessions_.find(id);
-    if (known != sessions_.end()) return known->second.copy();
+    if (known != sessions_.end()) return SessionKey{known->second.place, known->second.secret.copy()};
   }
   if (!secrets_.read) return lacks(Right::read);
   const std::string name = transaction_name(id, "open");
-  const auto object = doors_.storage.get(name, {}, stop);
-  if (!object.ok() && object.error().kind() == Errc::not_found) {  // not to be taken for a pack that moved
+  const auto opening = read_opening(id, stop);
+  if (!opening.ok() && opening.error().kind() == Errc::not_found) {  // not to be taken for a pack that moved
     return Error(Errc::damaged, name + " is missing, without which no pack of its transaction opens");
   }
-  if (!object.ok()) return object.error().copy().context("reading " + name);
-  const Unwrapped vital = TRY(unwrap_vital(Vital::open, object.value(), name));
-  const Bytes body = TRY(verify_body(config_.commit, config_.id, name, vital.body));
-  Decoder in(body);
-  const TransactionId stored = model::decode_transaction(in);
-  in.raw(16 + 16);
-  model::decode_time(in);
-  SealedSecret sealed;
-  sealed.ephemeral = in.array<32>();
-  const Bytes blob = in.blob();
-  sealed.sealed.assign(blob.begin(), blob.end());
-  if (stored != id) in.fail();
-  TRY_AS(in.finish("the object"), name);
-  crypto::Key secret =
-      TRY_AS(open_as_reader(*secrets_.read, config_.read, seal_context(config_.id, name), sealed), name);
+  if (!opening.ok()) return opening.error().copy();
+  const KeyPlace place = opening.value().place;
+  const SharedDomainKeys keys = TRY_AS(domain_keys(place.domain, stop), name);
+  const crypto::Key sealed = TRY_AS(open_secret(opening.value()), name);
+  SessionKey session{place, keys->session(sealed)};
   const std::lock_guard lock(mutex_);
   if (sessions_.size() >= kSessionsMax) sessions_.clear();
-  sessions_.insert_or_assign(id, secret.copy());
-  return secret;
+  sessions_.insert_or_assign(id, SessionKey{session.place, session.secret.copy()});
+  return session;
 }
 
 }  // namespace holdfast::repo

@@ -11,6 +11,7 @@
 #include "repo/log.h"
 #include "repo/memory.h"
 #include "repo/names.h"
+#include "repo/opening.h"
 
 namespace holdfast::repo {
 
@@ -112,8 +113,9 @@ class Repository {
   Result<std::vector<Buffer>> read_pages(const model::TransactionId& id, std::stop_token stop) const;
   // The complete reference set of a commit.
   Result<model::References> read_references(const model::Commit& commit, std::stop_token stop) const;
-  // The session secret of a transaction, for readers.
-  Result<crypto::Key> session_secret(const model::TransactionId& id, std::stop_token stop) const;
+  Result<Opening> read_opening(const model::TransactionId& id, std::stop_token stop) const;
+  // What opens the packs of a transaction, for readers.
+  Result<SessionKey> session_key(const model::TransactionId& id, std::stop_token stop) const;
 
   // What content in no key domain is under.
   const SharedDomainKeys& keys() const { return keys_; }
@@ -160,6 +162,7 @@ class Repository {
   void derive();
   Result<void> open_domains(History& history, std::stop_token stop) const;
   Result<void> open_labels(Snapshot& snapshot, const LogState& log, std::stop_token stop) const;
+  Result<crypto::Key> open_secret(const Opening& opening) const;
   Result<Memory::Seen> recall() const;
   Result<std::string> log_against(const Memory::Seen& seen, const LogState& log, std::stop_token stop) const;
   Result<void> compare(const Result<Memory::Seen>& seen, History& history, std::stop_token stop) const;
@@ -174,7 +177,7 @@ class Repository {
   mutable std::mutex mutex_;  // guards what follows
   mutable std::string memory_trouble_;
   mutable std::map<model::Domain, SharedDomainKeys> domains_;
-  mutable std::map<model::TransactionId, crypto::Key> sessions_;
+  mutable std::map<model::TransactionId, SessionKey> sessions_;
 };
 
 // Says that `what` was erased, and when.

@@ -59,7 +59,7 @@ class Transaction {
   model::RunId run_;
   bool rehearsal_ = false;
   model::TransactionId id_;
-  crypto::Key session_;
+  SessionKey session_;
   LogState log_;
   std::uint64_t manifest_bytes_ = 0, refs_bytes_ = 0;  // of the objects, once they are put
   std::mutex mutex_;                                   // guards what follows

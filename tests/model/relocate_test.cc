@@ -75,7 +75,8 @@ class RelocateTest : public ::testing::Test {
   std::shared_ptr<storage::MemoryContent> content = std::make_shared<storage::MemoryContent>();
   std::unique_ptr<storage::Storage> store = storage::open_memory(content);
   const repo::RepositoryId repository{1, 2, 3};
-  const crypto::Key session = key_of(1), index = key_of(2), ids = key_of(3);
+  const repo::SessionKey session{{}, key_of(1)};
+  const crypto::Key index = key_of(2), ids = key_of(3);
   const model::PackId pack{{7, 1}, 4};
   std::vector<std::string> plains;
   model::ManifestPack manifest;

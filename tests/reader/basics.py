@@ -79,6 +79,12 @@ class Address(NamedTuple):
         return f"{self.pack}:{self.slot}"
 
 
+class KeyPlace(NamedTuple):
+    """Which keys a transaction was written under."""
+    domain: int
+    epoch: int
+
+
 class Time(NamedTuple):
     """Seconds and nanoseconds since 1970."""
     seconds: int

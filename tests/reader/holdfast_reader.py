@@ -25,7 +25,7 @@ from basics import (OWN_OBJECTS, SECRETS, TXN, ZERO_HASH, FormatError, Input, Pa
                     parse_key_file, parse_vital, public_of, require)
 from packs import Pack, coefficient, weighted_sum
 from transactions import (Abort, Commit, Log, LogEntry, ManifestChunk, parse_commit, parse_log_fields,
-                          parse_manifest, parse_page, signed_by)
+                          parse_manifest, parse_open, parse_page, signed_by)
 from trees import DIRECTORY, FILE_TYPES, REGULAR, SYMLINK, Tree, content, is_content
 
 # ---------------------------------------------------------------- the repository
@@ -87,15 +87,19 @@ class Repository:
         return [Txn(int(name[:16], 16), int(name[17:], 16)) for name in names]
 
     def read_session(self, txn):
-        """The session secret from a transaction's `open`."""
+        """Where a transaction's keys belong, and its session secret, from its `open`."""
         name = txn.name("open")
         box = self.signed(self.vital(name).body, name, self.config.commit)
-        require(box.txn() == txn, f"{name}: names another transaction")
-        box.take(32), box.time()
-        ephemeral, sealed = box.take(32), box.blob()
-        box.end()
-        return open_session(self.secret("read"), self.config.read, ephemeral, sealed,
-                            self.config.id + name.encode(), name)
+        opened = parse_open(box)
+        require(opened.txn == txn, f"{name}: names another transaction")
+        place, ephemeral, sealed = opened[3:]
+        require(place.domain == 0, f"{name}: of key domain {place.domain}, which is unknown")
+        read, public = self.secret("read"), self.config.read
+        if place.epoch:
+            read = self.secrets["reads"].get(place.epoch)
+            require(read is not None, f"{name}: this key does not open epoch {place.epoch}")
+            public = public_of("read", read)
+        return place, open_session(read, public, ephemeral, sealed, self.config.id + name.encode(), name)
 
     def fate(self, txn):
         """A Commit, an Abort, or None while undecided; an error means that the fate is unknown."""
@@ -218,7 +222,9 @@ class Repository:
 
     def pack_keys(self, header, name):
         """(key, nonce key) of data frames and of directory frames."""
-        material = self.session(header.id.txn) + header.salt
+        place, session = self.session(header.id.txn)
+        require(header.place == place, f"{name}: under other keys than its transaction")
+        material = session + header.salt
         require(header.commit == derive("pack commit", material), f"{name}: not of its transaction's session")
         hidden = self.secret("index") + header.salt
         return ((derive("pack", material), derive("pack nonce", material)),

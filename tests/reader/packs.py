@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import plain_blake3
-from basics import FormatError, Input, Missing, hash_of, require
+from basics import FormatError, Input, KeyPlace, Missing, hash_of, require
 
 # ---------------------------------------------------------------- parity (pack.md)
 
@@ -127,7 +127,7 @@ class Header:
         require(12 <= shift <= 16 and box.take(3) == bytes(3), f"{what}: unknown frame size")
         self.frame_size = 1 << shift
         self.salt, self.commit = box.take(32), box.take(32)
-        require((box.u32(), box.u32()) == (0, 0), f"{what}: unknown key domain or epoch")
+        self.place = KeyPlace(box.u32(), box.u32())
         require(box.u64() == 0, f"{what}: unknown incompatible features")
         box.take(16)
         zero_rest(Input(data[box.at:512], what))

@@ -87,6 +87,7 @@ class Sample:
         self.secrets = {name: hash_of(name.encode()) for name in SECRETS.values()}
         self.public = {name: public_of(name, self.secrets[name]) for name in PUBLIC}
         self.session, self.log_hash, self.log_number = hash_of(b"session"), ZERO_HASH, 0
+        self.place_in_packs = u32(0) * 2
         self.put("spec", b"the specification\n")
         self.put_vital("holdfast", self.config())
         self.put_slot("keys/" + "5" * 32)
@@ -136,7 +137,7 @@ class Sample:
         shared = private.exchange(X25519PublicKey.from_public_bytes(self.public["read"]))
         sealed = seal(derive("recipient", shared + ephemeral + self.public["read"]), self.id + name.encode(),
                       self.session)
-        body = txn.coded() + bytes(16) + bytes(16) + time(3) + ephemeral + blob(sealed)
+        body = txn.coded() + bytes(16) + bytes(16) + time(3) + u32(0) * 2 + ephemeral + blob(sealed)
         self.put_vital(name, self.signed("commit", name, body))
         return txn
 
@@ -198,7 +199,7 @@ class Sample:
         head = b"HFP0" + u16(0) + u16(1) + self.id + id_.coded()
         head += bytes([frame_size.bit_length() - 1, 0, 0, 0])
         commit = derive("pack commit", self.session + salt)
-        return (head + salt + commit + u32(0) * 2 + u64(0) * 3).ljust(512, b"\0")
+        return (head + salt + commit + self.place_in_packs + u64(0) * 3).ljust(512, b"\0")
 
     def header(self, identity, generation, count, kept):
         bitmap = bytearray(-(-count // 8) if generation else 0)

@@ -421,6 +421,17 @@ class Whole(unittest.TestCase):
         snapshots, errors = self.open().snapshots()
         self.assertEqual(([commit.txn for commit in snapshots], len(errors)), ([self.built.second], 1))
 
+    def test_a_pack_under_other_keys_than_its_transaction(self):
+        more = self.writer()
+        for pack, place in ((4, (0, 0)), (6, (0, 1)), (8, (1, 0))):
+            more.place_in_packs = b"".join(map(u32, place))
+            more.put_pack(PackId(self.built.second, pack), [(1, b"text")])
+        repository = self.open()
+        self.assertEqual(repository.read_chunk(Address(PackId(self.built.second, 4), 0))[1], b"text")
+        for pack in (6, 8):
+            with self.assertRaisesRegex(FormatError, "under other keys"):
+                repository.read_chunk(Address(PackId(self.built.second, pack), 0))
+
     def test_relocation(self):
         """Slots 0 and 1 live on in generation 1; slot 2 is gone."""
         more, pack = self.writer(), PackId(self.built.second, 0)

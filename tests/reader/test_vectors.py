@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import kits
 import plain_blake3
-from basics import (Address, FormatError, Input, PackId, Txn, derive, hash_of, keyed, open_sealed, open_slot,
-                    parse_bundle, parse_key_file, parse_vital, public_of)
+from basics import (Address, FormatError, Input, PackId, Txn, derive, hash_of, keyed, open_sealed, open_session,
+                    open_slot, parse_bundle, parse_key_file, parse_vital, public_of, signed_by)
 from packs import coefficient, rebuild_stripe, weighted_sum
-from transactions import parse_page
+from transactions import parse_open, parse_page
 from trees import Tree, parse_block, parse_inner
 
 PATH = os.path.join(os.path.dirname(__file__), "..", "..", "docs", "format", "vectors.json")
@@ -206,6 +206,19 @@ class Vectors(unittest.TestCase):
             terms = [(coefficient(p, d), frame) for d, frame in enumerate(frames)]
             self.assertEqual(weighted_sum(terms, 16), expected)
         self.assertEqual(rebuild_stripe([None] * 3, sums, 16), frames)
+
+    def test_open(self):
+        case = self.all["open"]
+        name, repository = case["name"], unhex(case["repository id"])
+        body = parse_vital(unhex(case["object"]), 3, "vector").body
+        signed_by(unhex(case["commit public"]), body[-64:], repository, name, body[:-64], name)
+        opened = parse_open(Input(body[:-64], "vector"))
+        self.assertEqual((opened.txn.name("open"), opened.place),
+                         (name, (case["key domain"], case["key epoch"])))
+        read = unhex(case["read of epoch 1"])
+        found = open_session(read, public_of("read", read), opened.ephemeral, opened.sealed,
+                             repository + name.encode(), "vector")
+        self.assertEqual(found.hex(), case["session secret"])
 
     def test_frame(self):
         case = self.all["frame"]

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import NamedTuple, Optional
 
-from basics import Address, FormatError, Input, Time, Txn, hash_of, require, signed_by
+from basics import Address, FormatError, Input, KeyPlace, Time, Txn, hash_of, require, signed_by
 
 @dataclasses.dataclass
 class Root:
@@ -49,6 +49,16 @@ class Abort(NamedTuple):
     reason: str
 
 
+class Open(NamedTuple):
+    """How a transaction begins."""
+    txn: Txn
+    run: bytes
+    time: Time
+    place: KeyPlace
+    ephemeral: bytes
+    sealed: bytes
+
+
 class ManifestChunk(NamedTuple):
     id: bytes
     type: int
@@ -67,6 +77,14 @@ class LogEntry(NamedTuple):
     time: Time
     type: int
     fields: tuple
+
+
+def parse_open(box):
+    """What stands before the signature."""
+    txn, run, _, time = box.txn(), box.take(16), box.take(16), box.time()
+    opened = Open(txn, run, time, KeyPlace(box.u32(), box.u32()), box.take(32), box.blob())
+    box.end()
+    return opened
 
 
 def parse_root(box):

@@ -126,7 +126,8 @@ class Pack : public ::testing::Test {
   }
 
   static constexpr RepositoryId kId{1, 2, 3};
-  crypto::Key session_ = key_of(1), index_ = key_of(2), ids_ = key_of(3);
+  SessionKey session_{{3, 4}, key_of(1)};
+  crypto::Key index_ = key_of(2), ids_ = key_of(3);
   testing::SeededRandom random_{4};
   std::mt19937_64 mt_{5};
   std::shared_ptr<storage::MemoryContent> content_;
@@ -227,7 +228,8 @@ TEST_F(Pack, OpensUnderItsOwnNameAndKeysOnly) {
   write({100});
   const model::PackId other{{7, 8}, 4};
   content_->objects[pack_name(other, 0)] = content_->objects.at(pack_name(kPack, 0));
-  const crypto::Key wrong = key_of(9);
+  const SessionKey wrong{session_.place, key_of(9)};
+  const SessionKey elsewhere{{3, 5}, key_of(1)}, other_domain{{2, 4}, key_of(1)};
   const auto kind = [&](const PackReader::Keys& keys, const model::PackId& id) {
     const auto opened = PackReader::open(*storage_, keys, id, 0, {});
     return opened.ok() ? std::string("ok") : std::string(word(opened.error().kind()));
@@ -237,9 +239,11 @@ TEST_F(Pack, OpensUnderItsOwnNameAndKeysOnly) {
   EXPECT_EQ(kind({kId, &session_, index_}, other), "damaged");
   EXPECT_EQ(kind({RepositoryId{}, &session_, index_}, kPack), "damaged");
   EXPECT_EQ(kind({kId, &wrong, index_}, kPack), "wrong key");
-  EXPECT_EQ(kind({kId, &session_, wrong}, kPack), "damaged");
+  EXPECT_EQ(kind({kId, &elsewhere, index_}, kPack), "damaged");
+  EXPECT_EQ(kind({kId, &other_domain, index_}, kPack), "damaged");
+  EXPECT_EQ(kind({kId, &session_, wrong.secret}, kPack), "damaged");
   EXPECT_EQ(kind({kId, &session_, index_}, {{7, 8}, 6}), "not found");
-  EXPECT_EQ(open().value()->read(0, wrong, {}).error().kind(), Errc::damaged);  // an id under another key
+  EXPECT_EQ(open().value()->read(0, wrong.secret, {}).error().kind(), Errc::damaged);  // an id under another key
 }
 
 namespace {

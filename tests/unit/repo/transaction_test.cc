@@ -55,7 +55,7 @@ TEST(Transaction, WhatIsCommittedIsReadBack) {
   ASSERT_EQ(history.snapshots().size(), 1u);
   EXPECT_EQ(history.find(id)->tags, (std::vector<std::string>{"t"}));
 
-  const auto session = world.repository->session_secret(id, {});
+  const auto session = world.repository->session_key(id, {});
   ASSERT_TRUE(session.ok());
   const auto reader = PackReader::open(
       *world.storage, {world.repository->config().id, &session.value(), *world.repository->secrets().index},

@@ -293,6 +293,25 @@ Json tree() {
           {"node of level 1", hex(encode_node(1, children))}};
 }
 
+Json opening() {
+  CountingRandom random;
+  const RepositoryId id{7};
+  const crypto::Key read = counting_key(9);
+  const std::string name = transaction_name(pack_of(1, 0).transaction, "open");
+  Opening opening{pack_of(1, 0).transaction, {1, 2}, {3, 4}, {5, 6}, {0, 1}, {}};
+  opening.secret =
+      seal_to_reader(crypto::x25519_public(read), seal_context(id, name), master(), random).value();
+  const crypto::Key commit = counting_key(5);
+  return {{"repository id", hex(id)},
+          {"name", name},
+          {"key domain", opening.place.domain},
+          {"key epoch", opening.place.epoch},
+          {"read of epoch 1", hex(read.bytes())},
+          {"commit public", hex(crypto::sign_public(commit))},
+          {"session secret", hex(master().bytes())},
+          {"object", hex(wrap_vital(Vital::open, sign_body(commit, id, name, encode(opening))))}};
+}
+
 Json parity_frames() {
   Json rows = Json::array();
   for (unsigned p = 0; p < parity::kParityMax; ++p) {
@@ -314,6 +333,7 @@ Json frame() {
   Identity identity;
   identity.pack = pack_of(1, 2);
   identity.frame_log2 = 12;
+  identity.place = {3, 4};
   const Buffer header = encode_header({identity, {}});
   FrameCipher cipher(data_keys(master(), salt()), identity_hash(header));
   const Buffer plain = counting(identity.payload_bytes());
@@ -321,6 +341,8 @@ Json frame() {
   cipher.seal(3, plain, out);
   return {{"session secret", hex(master().bytes())},
           {"salt", hex(salt())},
+          {"key domain", identity.place.domain},
+          {"key epoch", identity.place.epoch},
           {"identity", hex(Bytes(header).first(kIdentityBytes))},
           {"number", 3},
           {"plain", "bytes 00 01 … ff 00 …, 4068 of them"},
@@ -343,7 +365,8 @@ std::string document() {
                  {"reference page ends", page_ends_after()},
                  {"tree", tree()},
                  {"parity", parity_frames()},
-                 {"frame", frame()}};
+                 {"frame", frame()},
+                 {"open", opening()}};
   return all.dump(1) + "\n";
 }
 
