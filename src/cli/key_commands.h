@@ -13,5 +13,6 @@ std::string key_label(const Context& context, const KeyOptions& options);
 
 Result<int> print_kit(Context& context, const KeyOptions& options);
 Result<int> recover(Context& context, const KeyOptions& options);
+Result<int> manage_domains(Context& context, const KeyOptions& options);
 
 }  // namespace holdfast::cli
