@@ -23,7 +23,7 @@ Result<PruneReport> prune(const repo::Repository& repository, const PruneOptions
   PruneReport report;
   if (repository.remembers())
     TRY(repository.history(stop));  // nothing is removed by a history that was altered
-  if (!options.confirm_only && !options.dry_run) {
+  if (!options.confirm_only) {
     repo::LogState log;
     TRY_AS(repository.log().follow(log, stop), "reading the log");
     report.secrets_destroyed = TRY(destroy_erased(repository, log, stop));
