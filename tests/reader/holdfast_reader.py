@@ -24,8 +24,8 @@ from basics import (OWN_OBJECTS, SECRETS, TXN, ZERO_HASH, FormatError, Input, Pa
                     hash_of, keyed, kind_of, open_sealed, open_session, open_slot, parse_config,
                     parse_key_file, parse_vital, public_of, require)
 from packs import Pack, coefficient, weighted_sum
-from transactions import (Abort, Commit, Log, LogEntry, ManifestChunk, parse_commit, parse_log_fields,
-                          parse_manifest, parse_open, parse_page, signed_by)
+from transactions import (Abort, Commit, Log, LogEntry, ManifestChunk, parse_commit, parse_domain_labels,
+                          parse_log_fields, parse_manifest, parse_open, parse_page, signed_by)
 from trees import DIRECTORY, FILE_TYPES, REGULAR, SYMLINK, Tree, content, is_content
 
 # ---------------------------------------------------------------- the repository
@@ -111,7 +111,8 @@ class Repository:
         box = Input(self.vital(name).body, name)
         sealed = box.blob()
         box.end()
-        secret = open_sealed(derive("domain", self.secret("index")), self.config.id + name.encode(), sealed, name)
+        key = derive("domain", self.secret("index"))
+        secret = open_sealed(key, self.config.id + name.encode(), sealed, name)
         require(len(secret) == 32, f"{name}: not a secret")
         return secret
 
@@ -122,8 +123,8 @@ class Repository:
         return derive("domain content", content + self.domain(domain)) if domain else content
 
     def open_label(self, domain, sealed, name):
-        return open_sealed(derive("domain labels", self.domain(domain)), self.config.id + name.encode(), sealed,
-                           name)
+        key = derive("domain labels", self.domain(domain))
+        return open_sealed(key, self.config.id + name.encode(), sealed, name)
 
     def fate(self, txn):
         """A Commit, an Abort, or None while undecided; an error means that the fate is unknown."""
@@ -245,7 +246,8 @@ class Repository:
         txn, tags = commit.txn, self.log.tags.get(commit.txn)
         if commit.domain:
             name = txn.name("fate")
-            commit.labels = parse_domain_labels(self.open_label(commit.domain, commit.labels, name), commit, name)
+            plain = self.open_label(commit.domain, commit.labels, name)
+            commit.labels = parse_domain_labels(plain, commit, name)
             if tags is not None:
                 require(len(tags) == 1, f"{name}: tags are not sealed")
                 box = Input(self.open_label(commit.domain, tags[0], txn.name("tags")), name)

@@ -57,7 +57,7 @@ class Labels:
 
 
 def parse_labels(box):
-    return Labels(box.text(), box.text(), box.text(), box.list(box.text), box.list(box.text), box.list(box.text))
+    return Labels(box.text(), box.text(), box.text(), *(box.list(box.text) for _ in range(3)))
 
 
 def parse_domain_labels(plain, commit, what):
@@ -126,7 +126,8 @@ def parse_commit(plain, body, what):
     commit = Commit(
         **head, kind=box.u8(), partial=bool(box.u8() & 1),
         mode=box.u8(), previous=box.u32(), previous_hash=box.take(32), start=box.time(), stop=box.time(),
-        zone=box.svarint(), labels=box.blob() if head["domain"] else parse_labels(box), parent=box.optional(box.txn),
+        zone=box.svarint(), labels=box.blob() if head["domain"] else parse_labels(box),
+        parent=box.optional(box.txn),
         roots=box.list(lambda: parse_root(box), 42),
         statistics=box.list(lambda: (box.text(), box.varint()), 2),
         manifest_hash=box.take(32), refs_hash=box.take(32),
