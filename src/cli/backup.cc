@@ -151,7 +151,8 @@ Result<int> run(Context& context, const BackupOptions& options) {
   flow::Meter meter(*input.source, progress, std::move(input.ahead));
   auto done = flow::backup(meter, *session.repository, *session.local, spec, meter, context.stop);
   progress.finish();
-  const flow::BackupReport report = TRY(std::move(done));
+  if (!done.ok()) return std::move(done).error();
+  const flow::BackupReport& report = done.value();
   const auto seconds = static_cast<std::uint64_t>((system_clock().ticks_ns() - started) / 1'000'000'000);
   if (context.global.json) {
     context.out.line(summary_json(report, options.dry_run, seconds));
