@@ -56,8 +56,9 @@ object=domains/$(printf %08x "${number#\#}")
 mv "$HOLDFAST_REPOSITORY/$object" "$scratch/lost"
 exits 13 hf check --quick
 says "$object"
-exits 13 hf restore "$ann" --target "$scratch/never"
-exits 0 hf restore "$bob" --target "$scratch/beside"
+exits 3 hf restore "$ann" --target "$scratch/never"
+exits 3 hf restore "$bob" --target "$scratch/beside" # whole, but the list of snapshots is not
+same_tree "$scratch/data" "$scratch/beside$scratch/data"
 exits 0 hf repair packs --from "$scratch/mirror"
 cmp "$HOLDFAST_REPOSITORY/$object" "$scratch/lost"
 exits 0 hf check --quick
