@@ -105,9 +105,9 @@ Work sealing() {
 }
 
 Work adding_parity() {
-  const auto frames = static_cast<std::uint32_t>(kSampleBytes / kFrameBytes);
+  constexpr auto frames = static_cast<std::uint32_t>(kSampleBytes / kFrameBytes);
   const auto sums = std::make_shared<parity::Accumulator>(kFrameBytes, parity::layout(frames));
-  return [sums, frames](Bytes data) {
+  return [sums](Bytes data) {
     sums->reset(parity::layout(frames));
     for (; !data.empty(); data = data.subspan(kFrameBytes)) sums->add(data.first(kFrameBytes));
   };
