@@ -180,8 +180,8 @@ int warn_unreadable(const Context& context, const repo::History& history) {
         json, "the log can't be read to its end, so some of this may be out of date: " + history.log_trouble);
   for (const std::string& why : history.nameless)
     tell_error(json, "what a snapshot is of can't be known: " + why);
-  const bool whole =
-      history.nameless.empty() && history.unreadable.empty() && history.contradictions.empty() && history.log_trouble.empty();
+  const bool whole = history.nameless.empty() && history.unreadable.empty() &&
+                     history.contradictions.empty() && history.log_trouble.empty();
   return whole ? 0 : 3;
 }
 

@@ -13,8 +13,9 @@ std::string key_details() {
          "which the repository never sees; remove drops one; passwd changes the password in use; "
          "new-recipient FILE makes a secret key in FILE and the public one in FILE.pub. kit writes all "
          "secrets as a text to print and keep; recover adds a password from such a text when all others are "
-         "lost. domain add makes a key domain, into which backup --domain stores under a secret of its own; domain "
-         "erase destroys that secret, so that no key and no kit reads any of its snapshots again. Roles: admin may do all; read reads; write adds snapshots and can neither read nor remove "
+         "lost. domain add makes a key domain, into which backup --domain stores under a secret of its own; "
+         "domain erase destroys that secret, so that no key and no kit reads any of its snapshots again. "
+         "Roles: admin may do all; read reads; write adds snapshots and can neither read nor remove "
          "earlier ones; maint forgets and prunes without reading; audit verifies packs.";
 }
 
@@ -39,7 +40,8 @@ void declare(Syntax& syntax, KeyOptions& options) {
   syntax.option("--label", "TEXT", &options.label, "what the new key is called; default: user@host");
   syntax.option("--user", "USER", &options.user, "the user in that name");
   syntax.option("--host", "HOST", &options.host, "the machine in that name");
-  syntax.option("--confirm", "NAME", &options.confirm, "for domain erase: the name again, since nothing undoes it");
+  syntax.option("--confirm", "NAME", &options.confirm,
+                "for domain erase: the name again, since nothing undoes it");
   syntax.flag("-n,--dry-run", &options.dry_run, "only say what would be done");
 }
 

@@ -25,7 +25,7 @@ Result<int> list(Context& context, const repo::Repository& repository) {
     if (domain.erased) object.add("erased", time_text(*domain.erased));
     if (!domain.trouble.empty()) object.add("error", domain.trouble);
     objects.push_back(object.add("snapshots", snapshots[domain.number]).text());
-    const std::string state = domain.erased             ? "erased " + time_text(*domain.erased)
+    const std::string state = domain.erased            ? "erased " + time_text(*domain.erased)
                               : domain.trouble.empty() ? ""
                                                        : "LOST: " + printable(domain.trouble);
     table.row({fmt::format("#{}", domain.number), printable(domain.name), time_text(domain.created),

@@ -41,8 +41,8 @@ Result<void> judge_by_policy(const repo::Repository& repository, const ForgetSpe
 
 Result<void> check_intent(const ForgetSpec& spec) {
   const model::Filter& filter = spec.filter;
-  const bool filtered = !filter.hosts.empty() || !filter.paths.empty() || !filter.tags.empty() ||
-                        !filter.domains.empty();
+  const bool filtered =
+      !filter.hosts.empty() || !filter.paths.empty() || !filter.tags.empty() || !filter.domains.empty();
   if (spec.ids.empty() && spec.policy.empty() && !spec.policy.may_remove_all) {
     return Error(Errc::usage, "nothing says which snapshots to keep")
         .hint("give snapshot ids, or a policy as --keep-daily 7; see `holdfast forget --help`");

@@ -191,7 +191,8 @@ Result<std::uint64_t> destroy_erased(const repo::Repository& repository, const r
   return destroyed;
 }
 
-Result<Erasure> erase_domain(const repo::Repository& repository, const EraseSpec& spec, std::stop_token stop) {
+Result<Erasure> erase_domain(const repo::Repository& repository, const EraseSpec& spec,
+                             std::stop_token stop) {
   TRY(repo::require(repository.secrets(), {Right::admin, Right::index, Right::log}));
   Erasure out;
   out.history = TRY(repository.history(stop));
@@ -205,9 +206,9 @@ Result<Erasure> erase_domain(const repo::Repository& repository, const EraseSpec
   }
   if (spec.dry_run) return out;
   if (!out.domain.erased && spec.confirm != out.domain.label()) {
-    return Error(Errc::guarded, fmt::format("this destroys key domain {} for ever, with {} snapshot{}",
-                                            out.domain.label(), out.snapshots.size(),
-                                            out.snapshots.size() == 1 ? "" : "s"))
+    return Error(Errc::guarded,
+                 fmt::format("this destroys key domain {} for ever, with {} snapshot{}", out.domain.label(),
+                             out.snapshots.size(), out.snapshots.size() == 1 ? "" : "s"))
         .hint(fmt::format("--dry-run lists them; if it is meant, add --confirm '{}'", out.domain.label()));
   }
   // Decided first, for everybody; then there is nothing left that could be read by it.

@@ -17,8 +17,8 @@ struct KeyDomain {
   std::string name;  // "" where it was erased, or its secret is missing
   model::Time created;
   std::optional<model::Time> erased;
-  std::string trouble;          // why the name is not known, though it was not erased
-  std::string label() const;    // the name, else "#3"
+  std::string trouble;        // why the name is not known, though it was not erased
+  std::string label() const;  // the name, else "#3"
 };
 
 // All that the log knows, by number. Errors: of the store.
@@ -35,9 +35,9 @@ Result<KeyDomain> add_domain(const repo::Repository& repository, const std::stri
                              std::stop_token stop);
 
 struct EraseSpec {
-  std::string word;                    // name or "#3"
-  std::string confirm;                 // the same again, unless it is a dry run
-  std::string cache_directory;         // of all repositories, where this machine has one
+  std::string word;             // name or "#3"
+  std::string confirm;          // the same again, unless it is a dry run
+  std::string cache_directory;  // of all repositories, where this machine has one
   bool dry_run = false;
 };
 struct Erasure {

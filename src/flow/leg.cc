@@ -187,9 +187,10 @@ void release_checkpoints(const Run& run, const repo::Snapshot& done, repo::LogSt
   }
   for (const repo::Snapshot& old : run.history.commits) {
     const model::Commit& commit = old.commit;
-    const bool ours = is_checkpoint(old) && commit.domain == done.commit.domain && commit.host == done.commit.host &&
-                      commit.paths == done.commit.paths && commit.run != run.id &&
-                      commit.transaction == last[commit.run] && !log.abandoned.contains(commit.transaction);
+    const bool ours = is_checkpoint(old) && commit.domain == done.commit.domain &&
+                      commit.host == done.commit.host && commit.paths == done.commit.paths &&
+                      commit.run != run.id && commit.transaction == last[commit.run] &&
+                      !log.abandoned.contains(commit.transaction);
     if (!ours) continue;
     const auto appended = run.repository.log().append(log, repo::Abandon{commit.transaction},
                                                       run.repository.now(), run.repository.random(), {});

@@ -95,7 +95,7 @@ class Mirror {
   Observer& observer_;
   CheckFindings findings_;
   std::unique_ptr<ObjectMirror> objects_;
-  Buffer config_;     // as it was written
+  Buffer config_;  // as it was written
   repo::Config identity_;
   Sizes had_;         // what the target held before this run
   Sizes source_;      // sizes of the present pass

@@ -33,7 +33,8 @@ SnapshotList SnapshotList::forgotten(repo::History history) {
   for (const repo::Snapshot& snapshot : list.history_->commits) {
     const bool retired =
         list.history_->log.deleted.contains({snapshot.commit.transaction, repo::kOwnObjects});
-    if (snapshot.forgotten && !snapshot.erased && !retired && snapshot.commit.kind == model::CommitKind::snapshot)
+    if (snapshot.forgotten && !snapshot.erased && !retired &&
+        snapshot.commit.kind == model::CommitKind::snapshot)
       list.add(snapshot);
   }
   return list;

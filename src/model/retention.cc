@@ -182,7 +182,8 @@ Result<std::vector<Group>> judge(std::span<const SnapshotFacts> snapshots, const
   std::map<Key, std::vector<Verdict>> by_key;
   for (const std::size_t i : select(snapshots, Filter{})) {
     const SnapshotFacts& snapshot = snapshots[i];
-    Key key(snapshot.domain, group_by.host ? snapshot.host : "", group_by.paths ? sorted(snapshot.paths) : TagList{},
+    Key key(snapshot.domain, group_by.host ? snapshot.host : "",
+            group_by.paths ? sorted(snapshot.paths) : TagList{},
             group_by.tags ? sorted(snapshot.tags) : TagList{});
     by_key[std::move(key)].push_back({.snapshot = i, .keep = false, .reasons = {}, .counters = {}});
   }

@@ -53,9 +53,9 @@ DomainKeys::DomainKeys(model::Domain domain, const crypto::Key* secret, const cr
   if (secret != nullptr) secret_ = secret->copy();
   if (content == nullptr) return;
   Ids& ids = ids_.emplace();
-  ids.content = domain == 0 ? content->copy()
-                            : crypto::derive_key("holdfast 0 domain content",
-                                                 {content->bytes(), secret_->bytes()});
+  ids.content = domain == 0
+                    ? content->copy()
+                    : crypto::derive_key("holdfast 0 domain content", {content->bytes(), secret_->bytes()});
   const Bytes in_force = ids.content.bytes();
   ids.chunk_id = crypto::derive_key("holdfast 0 chunk id", {in_force});
   ids.member_id = crypto::derive_key("holdfast 0 member id", {in_force});
@@ -123,8 +123,7 @@ Buffer seal_domain_name(const Config& config, const DomainKeys& keys, std::strin
 
 Result<std::string> open_domain_name(const Config& config, const DomainKeys& keys, const AddDomain& entry) {
   const std::string object = domain_name(entry.domain);
-  const Buffer plain =
-      TRY_AS(keys.open_label(seal_context(config.id, object), entry.sealed_name), object);
+  const Buffer plain = TRY_AS(keys.open_label(seal_context(config.id, object), entry.sealed_name), object);
   return std::string(as_text(plain));
 }
 

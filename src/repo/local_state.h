@@ -1,6 +1,7 @@
-// LocalState: what this machine remembers about a repository, or one key domain of it, so that the next run is quick: the name it
-// writes under, the previous trees, the index. All of it is a cache: lost or damaged, it costs time, never
-// data, and never fails a backup. Everything in it is sealed under a key from the repository.
+// LocalState: what this machine remembers about a repository, or one key domain of it, so that the next run
+// is quick: the name it writes under, the previous trees, the index. All of it is a cache: lost or damaged,
+// it costs time, never data, and never fails a backup. Everything in it is sealed under a key from the
+// repository.
 #pragma once
 
 #include <memory>

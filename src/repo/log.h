@@ -57,8 +57,8 @@ struct Abandon {
 struct Witness {
   std::vector<model::TransactionId> transactions;
 };
-using LogEntry = std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness, AddDomain,
-                              EraseDomain>;
+using LogEntry =
+    std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness, AddDomain, EraseDomain>;
 
 Buffer encode(const LogEntry& entry);
 Result<LogEntry> decode_log_entry(Bytes bytes);

@@ -1,5 +1,5 @@
-// Opening: what a transaction's `open` says, and the session secret in it. docs/format/transactions.md, "open".
-// Plain values; pure.
+// Opening: what a transaction's `open` says, and the session secret in it. docs/format/transactions.md,
+// "open". Plain values; pure.
 #pragma once
 
 #include "repo/keys.h"

@@ -39,7 +39,8 @@ Result<SharedDomainKeys> Repository::domain_keys(Domain domain, std::stop_token 
   }
   if (!object.ok()) return object.error().copy().context("reading " + name);
   const crypto::Key secret = TRY(decode_domain_secret(config_, *secrets_.index, domain, object.value()));
-  auto keys = std::make_shared<const DomainKeys>(domain, &secret, secrets_.content ? &*secrets_.content : nullptr);
+  auto keys =
+      std::make_shared<const DomainKeys>(domain, &secret, secrets_.content ? &*secrets_.content : nullptr);
   const std::lock_guard lock(mutex_);
   return domains_.insert_or_assign(domain, std::move(keys)).first->second;
 }

@@ -26,9 +26,8 @@ TreeWriter::TreeWriter(ChunkWriter& chunks, model::References& references, Local
       known_(known.begin(), known.end()) {}
 
 bool TreeWriter::ends(std::uint8_t level, std::string_view path, std::uint64_t modulus) const {
-  const Hash hash = level == 0
-                        ? crypto::keyed_hash(keys_.tree(), as_bytes(path))
-                        : crypto::keyed_hash(keys_.tree(), {Bytes(&level, 1), as_bytes(path)});
+  const Hash hash = level == 0 ? crypto::keyed_hash(keys_.tree(), as_bytes(path))
+                               : crypto::keyed_hash(keys_.tree(), {Bytes(&level, 1), as_bytes(path)});
   std::uint64_t word = 0;
   for (std::size_t i = 0; i < 8; ++i) word |= std::uint64_t{hash[i]} << (8 * i);
   return word % modulus == 0;

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import kits
 import plain_blake3
-from basics import (Address, FormatError, Input, PackId, Txn, derive, hash_of, keyed, open_sealed, open_session,
-                    open_slot, parse_bundle, parse_key_file, parse_vital, public_of, signed_by)
+from basics import (Address, FormatError, Input, PackId, Txn, derive, hash_of, keyed, open_sealed,
+                    open_session, open_slot, parse_bundle, parse_key_file, parse_vital, public_of, signed_by)
 from packs import coefficient, rebuild_stripe, weighted_sum
 from transactions import parse_open, parse_page
 from trees import Tree, parse_block, parse_inner

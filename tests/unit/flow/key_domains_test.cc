@@ -20,8 +20,8 @@ class KeyDomains : public ::testing::Test {
     EXPECT_TRUE(world_.create().ok());
     repository_ = world_.open().value();
     domain_ = add_domain(*repository_, "ann", false, {}).value().number;
-    local_ = repo::LocalState::open(world_.cache(), *repository_,
-                                    repository_->domain_keys(domain_, {}).value());
+    local_ =
+        repo::LocalState::open(world_.cache(), *repository_, repository_->domain_keys(domain_, {}).value());
   }
 
   Result<repo::Snapshot> commit(repo::Transaction& transaction) {
@@ -62,8 +62,7 @@ TEST_F(KeyDomains, LabelsAndTagsComeBackAndLieUnderTheDomain) {
   const auto entry = repository_->tag_entry(made.value(), {"wedding"}, {});
   ASSERT_TRUE(entry.ok());
   EXPECT_EQ(entry.value().tags.front().find("wedding"), std::string::npos);
-  ASSERT_TRUE(
-      repository_->log().append(state, entry.value(), repository_->now(), world_.random(), {}).ok());
+  ASSERT_TRUE(repository_->log().append(state, entry.value(), repository_->now(), world_.random(), {}).ok());
   const auto history = anew()->history({});
   ASSERT_TRUE(history.ok());
   const repo::Snapshot& snapshot = history.value().commits.at(0);

@@ -243,7 +243,8 @@ TEST_F(Pack, OpensUnderItsOwnNameAndKeysOnly) {
   EXPECT_EQ(kind({kId, &other_domain, index_}, kPack), "damaged");
   EXPECT_EQ(kind({kId, &session_, wrong.secret}, kPack), "damaged");
   EXPECT_EQ(kind({kId, &session_, index_}, {{7, 8}, 6}), "not found");
-  EXPECT_EQ(open().value()->read(0, wrong.secret, {}).error().kind(), Errc::damaged);  // an id under another key
+  EXPECT_EQ(open().value()->read(0, wrong.secret, {}).error().kind(),
+            Errc::damaged);  // an id under another key
 }
 
 namespace {

@@ -61,7 +61,8 @@ TEST(Transaction, WhatIsCommittedIsReadBack) {
       *world.storage, {world.repository->config().id, &session.value(), *world.repository->secrets().index},
       address.value().pack, 0, {});
   ASSERT_TRUE(reader.ok());
-  EXPECT_EQ(reader.value()->read(address.value().slot, world.repository->keys()->chunk_id(), {}).value(), plain);
+  EXPECT_EQ(reader.value()->read(address.value().slot, world.repository->keys()->chunk_id(), {}).value(),
+            plain);
 }
 
 TEST(Transaction, PacksOfDataAndMetadataHaveTheirOwnNumbers) {
