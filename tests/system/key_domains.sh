@@ -63,6 +63,25 @@ exits 0 hf repair packs --from "$scratch/mirror"
 cmp "$HOLDFAST_REPOSITORY/$object" "$scratch/lost"
 exits 0 hf check --quick
 
+# A copy stays in a domain of that name, unless told otherwise.
+other() { hf -r "$scratch/other" "$@"; }
+exits 0 other init
+copying() { other copy --from-repo "$HOLDFAST_REPOSITORY" "$@" "$ann"; }
+export HOLDFAST_FROM_PASSWORD=$HOLDFAST_PASSWORD
+exits 1 copying
+says "there is no key domain ann"
+exits 0 other key domain add ann
+exits 0 copying
+exits 0 copying
+exits 0 other snapshots --domain ann --tag wedding
+says "1 snapshot"
+exits 0 copying --to-domain none
+exits 0 other snapshots --domain ''
+says "1 snapshot"
+exits 0 other check --read-data
+exits 0 other restore latest --domain ann --target "$scratch/copied"
+same_tree "$scratch/data" "$scratch/copied$scratch/data"
+
 # Erased: only when meant, and then for everybody.
 exits 0 hf key kit
 cp "$scratch/output" "$scratch/kit"
