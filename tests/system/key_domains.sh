@@ -64,7 +64,7 @@ cmp "$HOLDFAST_REPOSITORY/$object" "$scratch/lost"
 exits 0 hf check --quick
 
 # A copy stays in a domain of that name, unless told otherwise.
-other() { hf -r "$scratch/other" "$@"; }
+other() { HOLDFAST_CACHE_DIR=$scratch/other-cache hf -r "$scratch/other" "$@"; }
 exits 0 other init
 copying() { other copy --from-repo "$HOLDFAST_REPOSITORY" "$@" "$ann"; }
 export HOLDFAST_FROM_PASSWORD=$HOLDFAST_PASSWORD
