@@ -26,6 +26,7 @@ class Mending(Operation):
     than it found."""
 
     damaged = None  # the template, made once
+    reports = True
 
     def template(self):
         if self.damaged is None:
@@ -109,6 +110,7 @@ class RepairSnapshots(Operation):
     """Only looks."""
 
     name = "repair snapshots"
+    reports = True
 
     def arguments(self, world):
         return ["repair", "snapshots"]

@@ -12,6 +12,7 @@ class Operation:
 
     name = ""
     mutates = True
+    reports = False  # tells what is wrong as its result, on standard output
 
     def __init__(self, templates):
         self.templates = templates
@@ -229,6 +230,7 @@ class Restore(Operation):
 class Check(Operation):
     name = "check"
     mutates = False
+    reports = True
 
     def arguments(self, world):
         return ["check", "--read-data", "--json"]

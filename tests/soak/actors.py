@@ -382,7 +382,8 @@ class KeyKeeper(Machine):
         self.keys[label] = word
 
     def rotate(self):
-        self.run(["key", "rotate"], (0, 11), kind="key rotate")
+        with self.soak.rotations.going_on():
+            self.run(["key", "rotate"], (0, 11), kind="key rotate")
 
 
 class Vandal:

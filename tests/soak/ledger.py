@@ -23,10 +23,11 @@ class Ended(Exception):
 
 
 class Done:
-    """How a command ended. `status` is None where it was killed or interrupted."""
+    """How a command ended. `status` is None where it was killed or interrupted; or outrun: it had opened the
+    repository before the read key was rotated, and met what was written afterwards."""
 
-    def __init__(self, words, status, out, err):
-        self.words, self.status, self.out, self.err = words, status, out, err
+    def __init__(self, words, status, out, err, outrun=False):
+        self.words, self.status, self.out, self.err, self.outrun = words, status, out, err, outrun
 
     def __str__(self):
         status = "killed" if self.status is None else f"status {self.status}"
@@ -119,17 +120,20 @@ class Machine:
         killer = threading.Thread(target=self.meddle, args=(process, fate)) if fate else None
         if killer:
             killer.start()
-        try:
-            out, err = process.communicate(timeout=HANG_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise Failure(f"`{' '.join(map(str, words))}` hangs: {self.stacks(process)}") from None
+        with self.soak.rotations.watch() as rotated:
+            try:
+                out, err = process.communicate(timeout=HANG_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise Failure(f"`{' '.join(map(str, words))}` hangs: {self.stacks(process)}") from None
+            outrun = process.returncode == 1 and b"after the read key was rotated" in err and rotated()
         if killer:
             killer.join()
         seconds = time.monotonic() - began
         # Before it has begun to listen, SIGINT ends it as it ends any program.
         ends = {"kill": [-signal.SIGKILL], "interrupt": [-signal.SIGINT, 130]}
         killed = fate and process.returncode in ends.get(fate[0], ())
-        done = Done([str(word) for word in words], None if killed else process.returncode, out, err)
+        status = None if killed or outrun else process.returncode
+        done = Done([str(word) for word in words], status, out, err, outrun)
         if not fate:
             self.lasted[kind] = 0.8 * self.lasted[kind] + 0.2 * seconds
         self.soak.note(self, kind, done, seconds, fate)
@@ -172,8 +176,11 @@ class Machine:
         return f"threads wait in {found}"
 
     def must(self, words, password=PASSWORD):
-        """A command that nobody kills and that must succeed."""
-        return self.run(words, password=password, mortal=False)
+        """A command that nobody kills and that must succeed, on the repository as it is by then."""
+        while True:
+            done = self.run(words, password=password, mortal=False)
+            if not done.outrun:
+                return done
 
     def listing(self, repository=None):
         words = ["snapshots", "--json"] + (["--repo", repository] if repository else [])

@@ -94,6 +94,7 @@ class Soak:
         self.kill_percent, self.stop_percent = options.kill, 5
         self.repository, self.mirror, self.mirrored = f"{top}/repository", f"{top}/mirror", False
         self.ledger, self.aborts, self.gate = Ledger(), Watch(), Gate()
+        self.rotations = Watch()
         self.counts, self.runs = collections.Counter(), collections.defaultdict(collections.Counter)
         self.lock, self.stop, self.failure = threading.Lock(), threading.Event(), None
         self.began = time.monotonic()
@@ -125,7 +126,8 @@ class Soak:
             self.log.flush()
 
     def note(self, machine, kind, done, seconds, fate):
-        ended = f"{fate[0]}ed" if done.status is None else f"exit {done.status}"
+        ended = f"{fate[0]}ed" if done.status is None and fate else f"exit {done.status}"
+        ended = "outrun" if done.outrun else ended
         with self.lock:
             self.runs[kind]["runs"] += 1
             self.runs[kind][ended] += 1

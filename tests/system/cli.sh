@@ -208,10 +208,11 @@ says "no snapshot made"
 
 # A request to stop ends with 130, and keeps nothing half done.
 mkfifo "$scratch/pipe"
-hf backup --stdin --stdin-filename endless <"$scratch/pipe" 2>"$scratch/output" &
+"$HOLDFAST_BIN" backup --stdin --stdin-filename endless <"$scratch/pipe" 2>"$scratch/output" &
 running=$!
 exec 7>"$scratch/pipe"
 printf 'half' >&7
+listening "$running"
 kill -INT "$running"
 status=0
 wait "$running" || status=$?

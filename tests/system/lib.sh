@@ -18,6 +18,16 @@ fail() {
 
 hf() { "$HOLDFAST_BIN" "$@"; }
 
+# listening PID: waits until the program heeds signals; before that, in the background, it ignores SIGINT.
+listening() {
+  local turns
+  for turns in $(seq 600); do
+    grep -q '^SigBlk:.*[2367abef]$' "/proc/$1/status" && return 0
+    sleep 0.05
+  done
+  fail "process $1 does not listen after $turns turns"
+}
+
 # exits STATUS COMMAND…: the command must end with this status; what it prints goes to $scratch/output.
 exits() {
   local wanted=$1 status=0
