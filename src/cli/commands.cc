@@ -30,6 +30,15 @@ void declare(Syntax& syntax, GlobalOptions& options) {
 
 namespace {
 
+constexpr char kCheckDetails[] =
+    "Exit code 13 means damage, 16 that something could not be reached. In JSON a finding has severity "
+    "(warning, unreachable or damaged), kind, object, snapshots, message and wanted (the wanted list has it "
+    "already), here and in what repair and mirror write.";
+constexpr char kRepairDetails[] =
+    "Only adds objects: what they replace is removed by the next prune. Reading mends by itself what parity "
+    "reaches; repair packs makes that last. What it can't replace goes on a wanted list: the next backup "
+    "that meets it stores it again, and the next repair packs, by a key that may read, puts it where it was "
+    "lost. Exit code 13 means that something stays lost.";
 constexpr char kRekeyDetails[] =
     "After `key rotate`, which protects only what is written from then on. Each snapshot is stored again and "
     "compared, and the old one forgotten: the next prune removes it. Running it again goes on where an "
@@ -85,17 +94,6 @@ std::vector<Command> about_snapshots() {
   };
 }
 
-constexpr const char* kCheckDetails =
-    "Exit code 13 means damage, 16 that something could not be reached. In JSON a finding has severity "
-    "(warning, unreachable or damaged), kind, object, snapshots, message and wanted (the wanted list has it "
-    "already), here and in what repair and mirror write.";
-
-constexpr const char* kRepairDetails =
-    "Only adds objects: what they replace is removed by the next prune. Reading mends by itself what parity "
-    "reaches; repair packs makes that last. What it can't replace goes on a wanted list: the next backup "
-    "that meets it stores it again, and the next repair packs, by a key that may read, puts it where it was "
-    "lost. Exit code 13 means that something stays lost.";
-
 std::vector<Command> about_repositories() {
   return {
       make_command<ForgetOptions>(
@@ -108,12 +106,10 @@ std::vector<Command> about_repositories() {
       make_command<PruneOptions>(
           {"prune", "compact", "gc"}, "Remove what no snapshot needs any more",
           "Backups may run meanwhile, and an interrupted prune is taken up by the next one.", &declare, &run),
-      make_command<CheckOptions>(
-          {"check", "verify"}, "Prove that the repository holds what it promises",
-          kCheckDetails, &declare, &run),
-      make_command<RepairOptions>(
-          {"repair"}, "Mend what is damaged, and say exactly what stays lost",
-          kRepairDetails, &declare, &run),
+      make_command<CheckOptions>({"check", "verify"}, "Prove that the repository holds what it promises",
+                                 kCheckDetails, &declare, &run),
+      make_command<RepairOptions>({"repair"}, "Mend what is damaged, and say exactly what stays lost",
+                                  kRepairDetails, &declare, &run),
       make_command<CopyOptions>({"copy"}, "Copy snapshots from another repository into this one", "",
                                 &declare, &run),
       make_command<MirrorOptions>(

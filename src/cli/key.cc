@@ -9,17 +9,17 @@ namespace holdfast::cli {
 
 std::string key_details() {
   return "list shows all keys, and ends with 3 where one can't be read; add makes one for a password, or "
-         "with --recipient one that a secret key "
-         "opens, "
-         "which the repository never sees; remove drops one; passwd changes the password in use; "
-         "new-recipient FILE makes a secret key in FILE and the public one in FILE.pub. kit writes all "
-         "secrets as a text to print and keep; recover adds a password from such a text when all others are "
-         "lost. rotate makes a new read key: what is written afterwards opens only for keys made from then "
-         "on, for "
-         "the one in use and for recipients that may read; what was written before opens as before. Roles: "
-         "admin may do all; read reads; write adds snapshots and can neither read nor remove "
-         "earlier ones; maint forgets and prunes without reading; audit verifies packs.";
+         "with --recipient one that a secret key opens, which the repository never sees; remove drops "
+         "one; passwd changes the password in use; new-recipient FILE makes a secret key in FILE and the "
+         "public one in FILE.pub. kit writes all secrets as a text to print and keep; recover adds a "
+         "password from such a text when all others are lost. rotate makes a new read key: what is "
+         "written afterwards opens only for keys made from then on, for the one in use and for "
+         "recipients that may read; what was written before opens as before. Roles: admin may do all; "
+         "read reads; write adds snapshots and can neither read nor remove earlier ones; maint forgets "
+         "and prunes without reading; audit verifies packs.";
 }
+
+std::string key_id(const std::string& name) { return name.substr(std::string_view(repo::kKeyPrefix).size()); }
 
 void declare(Syntax& syntax, KeyOptions& options) {
   Argument& action = syntax.argument("ACTION", &options.action, "what to do");
@@ -75,16 +75,9 @@ namespace {
 
 using Key = repo::Repository::KeyInfo;
 
-// Its id: the name without "keys/".
-std::string id_of(const Key& key) { return key.name.substr(std::string_view(repo::kKeyPrefix).size()); }
-
-bool may_read(const Key& key) {
-  return (key.slot.rights >> static_cast<unsigned>(repo::Right::read) & 1) != 0;
-}
-
 // The epochs of the read key that it opens.
 std::string epochs_text(const Key& key) {
-  if (!may_read(key)) return "-";
+  if (!repo::allows(key.slot.rights, repo::Right::read)) return "-";
   return key.slot.epoch == 0 ? "epoch 0" : fmt::format("epochs 0-{}", key.slot.epoch);
 }
 
@@ -95,10 +88,10 @@ Result<int> list(Context& context, const repo::Repository& repository) {
   Table table({" ID", "Role", "Kind", "Reads", "Label", "Created"});
   for (const Key& key : keys) {
     JsonObject object;
-    object.add("current", key.current).add("id", id_of(key)).add("readable", key.trouble.empty());
+    object.add("current", key.current).add("id", key_id(key.name)).add("readable", key.trouble.empty());
     if (!key.trouble.empty()) {
       objects.push_back(object.add("message", key.trouble).text());
-      table.row({" " + id_of(key).substr(0, 8), "", "unreadable", "", printable(key.trouble), ""});
+      table.row({" " + key_id(key.name).substr(0, 8), "", "unreadable", "", printable(key.trouble), ""});
       ++unreadable;
       continue;
     }
@@ -111,9 +104,9 @@ Result<int> list(Context& context, const repo::Repository& repository) {
     const std::string role = repo::describe(key.slot.rights);
     const char* const kind = key.slot.kind == repo::SlotKind::recipient ? "recipient" : "password";
     object.add("role", role).add("kind", kind);
-    if (may_read(key)) object.add("epoch", std::uint64_t{key.slot.epoch});
+    if (repo::allows(key.slot.rights, repo::Right::read)) object.add("epoch", std::uint64_t{key.slot.epoch});
     objects.push_back(object.text());
-    table.row({(key.current ? "*" : " ") + id_of(key).substr(0, 8), role, kind, epochs_text(key),
+    table.row({(key.current ? "*" : " ") + key_id(key.name).substr(0, 8), role, kind, epochs_text(key),
                printable(key.slot.label), time_text(key.slot.created)});
   }
   context.global.json ? context.out.line(json_array(objects)) : context.out.write(table.text());
@@ -143,7 +136,7 @@ Result<std::string> add(Context& context, const repo::Repository& repository, co
     if (options.dry_run) return name;
     name = TRY(repository.add_key(secrets, password.bytes(), label, {}, context.stop));
   }
-  return name.substr(std::string_view(repo::kKeyPrefix).size());
+  return key_id(name);
 }
 
 Result<int> remove(Context& context, const repo::Repository& repository, const KeyOptions& options) {
@@ -153,7 +146,7 @@ Result<int> remove(Context& context, const repo::Repository& repository, const K
   const std::vector<Key> keys = TRY(repository.keys(context.stop));
   std::vector<const Key*> found;
   for (const Key& key : keys) {
-    if (id_of(key).starts_with(options.words.front())) found.push_back(&key);
+    if (key_id(key.name).starts_with(options.words.front())) found.push_back(&key);
   }
   if (found.empty()) return Error(Errc::not_found, "there is no key " + options.words.front());
   if (found.size() > 1) return Error(Errc::usage, "several keys begin with " + options.words.front());
@@ -163,7 +156,7 @@ Result<int> remove(Context& context, const repo::Repository& repository, const K
   }
   if (!options.dry_run) TRY(repository.remove_key(found.front()->name, context.stop));
   tell_key(context, "key_removed", options.dry_run, options.dry_run ? "would remove key" : "removed key",
-           id_of(*found.front()));
+           key_id(found.front()->name));
   return 0;
 }
 

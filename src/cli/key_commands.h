@@ -11,6 +11,9 @@ void tell_key(Context& context, const char* type, bool dry_run, const std::strin
 Result<Password> new_password(const Context& context, const KeyOptions& options);
 std::string key_label(const Context& context, const KeyOptions& options);
 
+// The id of a key: its object's name without "keys/".
+std::string key_id(const std::string& name);
+
 Result<int> print_kit(Context& context, const KeyOptions& options);
 Result<int> rotate(Context& context, const KeyOptions& options);
 Result<int> recover(Context& context, const KeyOptions& options);

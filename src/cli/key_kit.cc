@@ -89,7 +89,7 @@ Result<int> recover(Context& context, const KeyOptions& options) {
   const Password password = TRY(new_password(context, options));
   const std::string name =
       TRY(repository->add_key(password.bytes(), key_label(context, options), {}, context.stop));
-  const std::string id = name.substr(std::string_view(repo::kKeyPrefix).size());
+  const std::string id = key_id(name);
   tell_key(context, "key_recovered", false, "added key", id);
   return 0;
 }

@@ -11,13 +11,11 @@ namespace {
 
 using Keys = std::vector<repo::Repository::KeyInfo>;
 
-std::string short_id(const std::string& name) {
-  return name.substr(std::string_view(repo::kKeyPrefix).size(), 8);
-}
+std::string short_id(const std::string& name) { return key_id(name).substr(0, 8); }
 
 Words ids_of(const Keys& keys) {
   Words ids;
-  for (const auto& key : keys) ids.push_back(key.name.substr(std::string_view(repo::kKeyPrefix).size()));
+  for (const auto& key : keys) ids.push_back(key_id(key.name));
   return ids;
 }
 
@@ -27,7 +25,7 @@ void tell_json(Context& context, const repo::RotationPlan& plan, const Words& ma
   if (dry_run) object.add("dry_run", true);
   object.add("renewed", ids_of(plan.renewed)).add("removed", ids_of(plan.left_over));
   Words ids;
-  for (const std::string& name : made) ids.push_back(name.substr(std::string_view(repo::kKeyPrefix).size()));
+  for (const std::string& name : made) ids.push_back(key_id(name));
   object.add("made", ids).add("stale", ids_of(plan.stale));
   context.out.line(object.text());
 }

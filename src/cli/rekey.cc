@@ -39,10 +39,9 @@ void tell(Context& context, const flow::RekeyPlan& plan, const flow::CopyReport&
     }
   }
   if (context.global.json || context.global.quiet) return;
-  context.out.line(fmt::format(
-      "{} stored again under the read key of epoch {} ({}), {} {} there already",
-      report.snapshots.size() == 1 ? "1 snapshot" : fmt::format("{} snapshots", report.snapshots.size()),
-      plan.epoch, size_text(stored), plan.up_to_date, plan.up_to_date == 1 ? "was" : "were"));
+  context.out.line(fmt::format("{} stored again under the read key of epoch {} ({}), {} {} there already",
+                               counted(report.snapshots.size(), "snapshot"), plan.epoch, size_text(stored),
+                               plan.up_to_date, plan.up_to_date == 1 ? "was" : "were"));
   if (report.snapshots.empty()) {
     if (plan.epoch == 0)
       context.out.line("The read key was never rotated: `holdfast key rotate` comes first.");

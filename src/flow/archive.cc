@@ -153,6 +153,8 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
   changes_ = true;
   const auto completed = context_.source.complete(item);
   if (!completed.ok()) fail(item.entry.path, "scan", completed.error());
+  // A link without its target can't be made again.
+  if (item.entry.attributes.type == model::FileType::symlink && item.entry.target.empty()) return {};
   if (!make_fit(item.entry)) return {};
   item.entry.content.clear();
   item.entry.link_group = 0;

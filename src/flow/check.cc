@@ -31,12 +31,11 @@ void choose_packs(std::vector<PackPlan>& packs, const CheckSpec& spec, const rep
 void tell_wanted(const Survey& found, bool read, CheckFindings& findings) {
   const auto told = findings.damaged_slots();
   for (const PackPlan& plan : found.packs) {
-    const auto listed = found.log.lost.find(plan.object.id);
-    if (listed == found.log.lost.end() || (read && plan.read) || told.contains(plan.object.id)) continue;
+    const model::Slots& listed = found.log.lost_of(plan.object.id);
+    if (!listed.intersects(plan.needed) || (read && plan.read) || told.contains(plan.object.id)) continue;
     model::Slots whole = plan.needed, lost = plan.needed;
-    whole.remove(listed->second);
+    whole.remove(listed);
     lost.remove(whole);
-    if (lost.empty()) continue;
     findings.damaged("pack", repo::pack_name(plan.object.id, plan.object.generation),
                      fmt::format("{} chunks that snapshots need are lost", lost.count()),
                      DamagedSlots{plan.object.id, lost});
@@ -70,7 +69,7 @@ Result<std::vector<repo::Snapshot>> choose_snapshots(const repo::Repository& rep
     const auto references = repository.read_references(snapshot.commit, stop);
     known = known && references.ok();
     if (!references.ok()) continue;
-    for (const auto& [pack, slots] : references.value()) needed[pack].unite(slots);
+    model::unite(needed, references.value());
   }
   report.snapshots = chosen.size();
   report.checkpoints = 0;

@@ -10,16 +10,6 @@
 
 namespace holdfast::flow {
 
-namespace {
-
-bool overlap(const model::Slots& a, const model::Slots& b) {
-  model::Slots both = a;
-  both.unite(b);
-  return both.count() < a.count() + b.count();
-}
-
-}  // namespace
-
 Severity severity_of(Errc kind) {
   const bool damaged = kind == Errc::damaged || kind == Errc::not_found || kind == Errc::wrong_key;
   return damaged ? Severity::damaged : Severity::unreachable;
@@ -76,16 +66,15 @@ bool CheckFindings::removed_since(const Found& found) {
   const auto gone = now_.deleted.find(pack);
   if (gone == now_.deleted.end() || !found.where->slots) return false;
   const auto before = then_.deleted.find(pack);
-  const bool was_there = before == then_.deleted.end() || overlap(before->second.kept, *found.where->slots);
-  return was_there && !overlap(gone->second.kept, *found.where->slots);
+  const bool was_there = before == then_.deleted.end() || before->second.kept.intersects(*found.where->slots);
+  return was_there && !gone->second.kept.intersects(*found.where->slots);
 }
 
 // Whether all of it was known to be lost when the log was read.
 bool CheckFindings::is_wanted(const DamagedSlots& where) const {
-  const auto at = then_.lost.find(where.pack);
-  if (at == then_.lost.end()) return false;
-  if (where.slots) return !where.slots->empty() && at->second.contains(*where.slots);
-  return where.count > 0 && at->second.count() >= where.count;
+  const model::Slots& lost = then_.lost_of(where.pack);
+  if (where.slots) return !where.slots->empty() && lost.contains(*where.slots);
+  return where.count > 0 && lost.count() >= where.count;
 }
 
 void CheckFindings::put(Found found, Errc kind) {
@@ -167,7 +156,7 @@ void CheckFindings::attribute(const std::string& snapshot, const model::Referenc
     if (!found.where) continue;
     const auto at = references.find(found.where->pack);
     if (at == references.end()) continue;
-    if (!found.where->slots || overlap(*found.where->slots, at->second))
+    if (!found.where->slots || found.where->slots->intersects(at->second))
       found.finding.snapshots.push_back(snapshot);
   }
 }

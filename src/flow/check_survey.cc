@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "crypto/hash.h"
+#include "repo/live.h"
 #include "repo/rights.h"
 
 namespace holdfast::flow {
@@ -95,7 +96,9 @@ Result<void> Surveyor::list_transactions() {
 std::optional<Buffer> Surveyor::vital(Vital kind, const std::string& text_kind, const std::string& name) {
   auto object = repository_.storage().get(name, {}, stop_);
   if (!object.ok()) {
-    findings_.add(text_kind, name, object.error());
+    const bool removed =
+        kind == Vital::key && object.error().kind() == Errc::not_found;  // since it was listed
+    if (!removed) findings_.add(text_kind, name, object.error());
     return std::nullopt;
   }
   const auto unwrapped = repo::unwrap_vital(kind, object.value(), name);
@@ -171,18 +174,11 @@ void Surveyor::read_log() {
 // Decision 2, "Live commits".
 void Surveyor::choose_live() {
   std::erase_if(commits_, [&](const repo::Snapshot& s) { return retired(s.commit.transaction); });
-  std::map<model::RunId, TransactionId> last_of_run;
-  for (const repo::Snapshot& s : commits_) {
-    TransactionId& last = last_of_run[s.commit.run];
-    last = std::max(last, s.commit.transaction);
-  }
+  const repo::LastOfRuns last = repo::last_of_runs(commits_);
   for (repo::Snapshot& s : commits_) {
-    const TransactionId& id = s.commit.transaction;
-    s.forgotten = log_.forgotten.contains(id);
-    const bool checkpoint = s.commit.kind == model::CommitKind::checkpoint;
-    const bool done = checkpoint && (log_.abandoned.contains(id) || last_of_run[s.commit.run] != id);
-    if (s.forgotten || done) continue;
-    ++(checkpoint ? report_.checkpoints : report_.snapshots);
+    s.forgotten = log_.forgotten.contains(s.commit.transaction);
+    if (!repo::is_live(s, log_, last)) continue;
+    ++(s.commit.kind == model::CommitKind::checkpoint ? report_.checkpoints : report_.snapshots);
     live_.push_back(s);
   }
 }

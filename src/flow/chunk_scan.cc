@@ -46,10 +46,9 @@ void ChunkScan::add_lost(std::uint32_t number) {
 }
 
 bool ChunkScan::any_lost(const repo::DirectoryEntry& entry) const {
-  const std::uint64_t first = entry.offset / payload_;
-  const std::uint64_t last = (std::uint64_t{entry.offset} + entry.stored_bytes - 1) / payload_;
-  const auto at = std::lower_bound(lost_.begin(), lost_.end(), first);
-  return at != lost_.end() && *at <= last;
+  const repo::FrameSpan span = repo::span_of(entry, payload_);
+  const auto at = std::lower_bound(lost_.begin(), lost_.end(), span.first);
+  return at != lost_.end() && *at < span.end;
 }
 
 bool ChunkScan::chunk_whole(const repo::DirectoryEntry& entry) {

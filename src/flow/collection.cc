@@ -192,8 +192,7 @@ Result<void> Collection::copy_kept(const repo::Mark& mark, std::uint64_t entry, 
     const auto from = mark.log.generation(item.pack);
     HF_ASSERT(from.has_value());
     repo::Relocation how{item.pack, *from, static_cast<std::uint32_t>(entry + 1), item.kept};
-    const auto lost = mark.log.lost.find(item.pack);
-    if (lost != mark.log.lost.end()) how.lost = lost->second;
+    how.lost = mark.log.lost_of(item.pack);
     const auto bytes = repo::relocate(repository_.storage(), repository_.config().id,
                                       *repository_.secrets().index, how, stop);
     if (bytes.ok()) {

@@ -102,7 +102,7 @@ Result<const repo::Snapshot*> Copier::find_copy(const repo::Snapshot& snapshot, 
   for (const repo::Snapshot* candidate : destination_.snapshots()) {
     if (!same_record(snapshot.commit, candidate->commit)) continue;
     if (renewal_ != nullptr) {
-      const bool fresh = TRY(renewal_->is_fresh(*candidate));
+      const bool fresh = TRY(needs_only(to_, *candidate, renewal_->fresh, stop));
       if (!fresh) continue;
     }
     const bool same = TRY(same_trees(snapshot.commit, candidate->commit, stop));
@@ -228,6 +228,13 @@ Result<CopyReport> copy_all(Copier& copier, const std::vector<const repo::Snapsh
 }
 
 }  // namespace
+
+Result<bool> needs_only(const repo::Repository& repository, const repo::Snapshot& snapshot,
+                        const std::set<model::TransactionId>& these, std::stop_token stop) {
+  const model::References references = TRY(repository.read_references(snapshot.commit, stop));
+  return std::all_of(references.begin(), references.end(),
+                     [&](const auto& pack) { return these.contains(pack.first.transaction); });
+}
 
 Result<CopyReport> renew(const repo::Repository& repository, const repo::History& history,
                          const std::vector<const repo::Snapshot*>& snapshots, const Renewal& renewal,

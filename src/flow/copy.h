@@ -39,11 +39,13 @@ Result<CopyReport> copy(const repo::Repository& from, const std::vector<const re
                         const repo::Repository& to, repo::LocalState& local, Observer& observer,
                         std::stop_token stop);
 
+// Whether all that the snapshot needs was stored by these.
+Result<bool> needs_only(const repo::Repository& repository, const repo::Snapshot& snapshot,
+                        const std::set<model::TransactionId>& these, std::stop_token stop);
+
 // Copies within one repository that share nothing with what they are copied from; see rekey.h.
 struct Renewal {
   std::set<model::TransactionId> fresh;  // all that the copies may share chunks with
-  // Whether all that the snapshot needs was stored by those.
-  std::function<Result<bool>(const repo::Snapshot&)> is_fresh;
   // Called when the copy is there, and was read back and compared with the old one.
   std::function<Result<void>(const repo::Snapshot& old, const CopiedSnapshot& copied)> done;
 };

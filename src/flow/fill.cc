@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "flow/check_findings.h"
 #include "parity/checksum.h"
 #include "repo/chunk_reader.h"
 #include "repo/pack_writer.h"
@@ -17,9 +18,7 @@ namespace {
 constexpr std::size_t kPlacesMax = 8;
 
 // Whether another place may have what is lost here; anything else must not be taken for a loss.
-bool is_loss(Errc kind) {
-  return kind == Errc::damaged || kind == Errc::not_found || kind == Errc::wrong_key;
-}
+bool is_loss(Errc kind) { return severity_of(kind) == Severity::damaged; }
 
 // Where a chunk of the new object comes from.
 struct Origin {

@@ -2,6 +2,7 @@
 
 #include "flow/check_survey.h"
 #include "flow/torn.h"
+#include "repo/live.h"
 #include "repo/rights.h"
 
 namespace holdfast::flow {
@@ -20,10 +21,7 @@ bool touches(const LostSlots& lost, const model::References& references) {
   return std::any_of(references.begin(), references.end(), [&](const auto& entry) {
     const auto at = lost.find(entry.first);
     if (at == lost.end()) return false;
-    if (!at->second) return true;
-    model::Slots both = *at->second;
-    both.unite(entry.second);
-    return both.count() < at->second->count() + entry.second.count();
+    return !at->second || at->second->intersects(entry.second);
   });
 }
 
@@ -78,19 +76,11 @@ Result<std::set<std::string>> let_go_meanwhile(const repo::Repository& repositor
                                                const std::vector<repo::Snapshot>& found,
                                                std::stop_token stop) {
   const repo::History now = TRY(repository.readable_history(stop));
-  std::map<model::RunId, model::TransactionId> last_of_run;
-  for (const repo::Snapshot& commit : now.commits) {
-    model::TransactionId& last = last_of_run[commit.commit.run];
-    last = std::max(last, commit.commit.transaction);
-  }
+  const repo::LastOfRuns last = repo::last_of_runs(now.commits);
   std::set<std::string> out;
   for (const repo::Snapshot& snapshot : found) {
-    const model::TransactionId& id = snapshot.commit.transaction;
-    const auto last = last_of_run.find(snapshot.commit.run);
-    const bool replaced = snapshot.commit.kind == model::CommitKind::checkpoint &&
-                          last != last_of_run.end() && id < last->second;
-    if (replaced || now.log.retired(id) || now.log.forgotten.contains(id) || now.log.abandoned.contains(id))
-      out.insert(snapshot.id);
+    const bool live = repo::is_live(snapshot, now.log, last) && !now.log.retired(snapshot.commit.transaction);
+    if (!live) out.insert(snapshot.id);
   }
   return out;
 }

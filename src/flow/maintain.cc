@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "repo/append.h"
+
 namespace holdfast::flow {
 
 using model::TransactionId;
@@ -9,21 +11,6 @@ using model::TransactionId;
 namespace {
 
 constexpr int kTurnsMax = 100;
-
-// Appends what `decide` says on the view that it is given: nothing where there is nothing to be done.
-template <typename Decide>
-Result<void> append_decided(const repo::Repository& repository, repo::LogState& log, Decide decide,
-                            std::stop_token stop) {
-  for (int turns = 0; turns < kTurnsMax; ++turns) {
-    const std::optional<repo::LogEntry> entry = TRY(decide());
-    if (!entry) return {};
-    const auto done = repository.log().append(log, *entry, repository.now(), repository.random(), stop);
-    if (done.ok() || done.error().kind() != Errc::conflict)
-      return done.ok() ? Result<void>() : done.error().copy();
-    TRY(repository.log().follow(log, stop));
-  }
-  return Error(Errc::conflict, "the log moved on again and again").hint("run the command again");
-}
 
 Result<const repo::Snapshot*> find_commit(const repo::History& history, const TransactionId& id,
                                           model::CommitKind kind) {
@@ -63,7 +50,7 @@ Result<void> forget(const repo::Repository& repository, const std::vector<Transa
     if (entry.transactions.empty()) return std::optional<repo::LogEntry>();
     return std::optional<repo::LogEntry>(std::move(entry));
   };
-  return append_decided(repository, history.log, decide, stop);
+  return repo::append_decided(repository, history.log, decide, kTurnsMax, stop);
 }
 
 Result<void> unforget(const repo::Repository& repository, const std::vector<TransactionId>& snapshots,
@@ -87,7 +74,7 @@ Result<void> unforget(const repo::Repository& repository, const std::vector<Tran
     if (entry.transactions.empty()) return std::optional<repo::LogEntry>();
     return std::optional<repo::LogEntry>(std::move(entry));
   };
-  return append_decided(repository, history.log, decide, stop);
+  return repo::append_decided(repository, history.log, decide, kTurnsMax, stop);
 }
 
 Result<void> abandon(const repo::Repository& repository, const TransactionId& checkpoint,
@@ -98,7 +85,7 @@ Result<void> abandon(const repo::Repository& repository, const TransactionId& ch
     if (history.log.abandoned.contains(checkpoint)) return std::optional<repo::LogEntry>();
     return std::optional<repo::LogEntry>(repo::Abandon{checkpoint});
   };
-  return append_decided(repository, history.log, decide, stop);
+  return repo::append_decided(repository, history.log, decide, kTurnsMax, stop);
 }
 
 }  // namespace holdfast::flow

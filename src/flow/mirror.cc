@@ -80,7 +80,6 @@ class Mirror {
  private:
   Result<void> identify(std::stop_token stop);
   Result<void> compare_logs(const Listing& listing, std::stop_token stop);
-  Result<void> cover(std::stop_token stop);
   Result<bool> pass(const Listing& listing, std::stop_token stop);
   Result<void> handle(const std::vector<std::string>& names, unsigned workers, std::stop_token stop);
   Result<void> handle_one(const std::string& name, std::stop_token stop);
@@ -159,16 +158,12 @@ Result<void> Mirror::compare_logs(const Listing& listing, std::stop_token stop) 
   return Error(Errc::conflict, fmt::format("{} of the target is not the source's", last)).hint(kHint);
 }
 
-// What a run before this one put may lie behind no barrier, if it was killed: the next one covers it.
-Result<void> Mirror::cover(std::stop_token stop) {
-  for (const auto& [name, bytes] : had_) TRY_AS(to_.cover(name, stop), "the target's " + name);
-  return {};
-}
-
 Result<void> Mirror::handle_one(const std::string& name, std::stop_token stop) {
   const auto there = had_.find(name);
   const std::uint64_t bytes = source_.at(name);
   MirroredObject object;
+  // What a run before this one put may lie behind no barrier, if it was killed: the next one covers it.
+  if (there != had_.end()) TRY_AS(to_.cover(name, stop), "the target's " + name);
   if (there == had_.end()) {
     object = TRY(objects_->copy(name, stop));
   } else if (spec_.verify || there->second != bytes) {
@@ -234,7 +229,6 @@ Result<void> Mirror::confirm_sizes(std::stop_token stop) {
 // True where the target is at the state of the source as listed; false where the log went on meanwhile.
 Result<bool> Mirror::pass(const Listing& listing, std::stop_token stop) {
   const unsigned workers = worker_count(spec_.workers);
-  if (report_.passes == 0) TRY(cover(stop));
   TRY(handle(listing.keys, 1, stop));
   if (had_.contains(repo::kConfigName)) TRY(handle({repo::kConfigName}, 1, stop));
   if (!had_.contains(repo::kConfigName) && !written_.contains(repo::kConfigName)) {

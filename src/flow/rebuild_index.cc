@@ -35,6 +35,13 @@ void remove_caches(const std::string& directory, bool dry_run, IndexReport& repo
   for (const auto& path : gone) std::filesystem::remove_all(path, error);
 }
 
+// By a prune beside us, since the history was read.
+bool removed_meanwhile(const repo::Repository& repository, const repo::History& history,
+                       const model::TransactionId& id, std::stop_token stop) {
+  repo::LogState now = history.log;
+  return repository.log().follow(now, std::move(stop)).ok() && now.retired(id);
+}
+
 }  // namespace
 
 std::unique_ptr<repo::Index> open_index(const repo::Repository& repository, const repo::LocalState& local) {
@@ -51,6 +58,7 @@ IndexReport add_commits(repo::Index& index, const repo::Repository& repository, 
     if (index.covers(id)) continue;
     const auto manifest = repository.read_manifest(id, stop);
     if (!manifest.ok()) {
+      if (removed_meanwhile(repository, history, id, stop)) continue;
       ++report.unreadable;
       unreadable(id, manifest.error());
       continue;
@@ -71,6 +79,7 @@ IndexReport add_commits(repo::Index& index, const repo::Repository& repository, 
 
 Result<IndexReport> rebuild_index(const repo::Repository& repository, const repo::LocalState& local,
                                   bool dry_run, Observer& observer, std::stop_token stop) {
+  if (local.trouble()) return local.trouble()->copy().context("no index can be made");
   if (local.directory().empty()) {
     return Error(Errc::usage, "this machine keeps no cache of the repository, so there is no index")
         .hint("leave --no-cache away, or name a folder with --cache-dir");

@@ -1,22 +1,9 @@
 #include "flow/rekey.h"
 
-#include <algorithm>
-
 #include "flow/forget.h"
 #include "repo/rights.h"
 
 namespace holdfast::flow {
-
-namespace {
-
-Result<bool> is_fresh(const repo::Repository& repository, const std::set<model::TransactionId>& fresh,
-                      const repo::Snapshot& snapshot, std::stop_token stop) {
-  const model::References references = TRY(repository.read_references(snapshot.commit, stop));
-  return std::all_of(references.begin(), references.end(),
-                     [&](const auto& pack) { return fresh.contains(pack.first.transaction); });
-}
-
-}  // namespace
 
 Result<RekeyPlan> plan_rekey(const repo::Repository& repository, std::stop_token stop) {
   using repo::Right;
@@ -38,7 +25,7 @@ Result<RekeyPlan> plan_rekey(const repo::Repository& repository, std::stop_token
       plan.fresh.insert(commit.commit.transaction);
   }
   for (const repo::Snapshot* snapshot : plan.history.snapshots()) {
-    const bool fresh = TRY(is_fresh(repository, plan.fresh, *snapshot, stop));
+    const bool fresh = TRY(needs_only(repository, *snapshot, plan.fresh, stop));
     if (fresh) {
       ++plan.up_to_date;
     } else {
@@ -52,9 +39,6 @@ Result<CopyReport> rekey(const repo::Repository& repository, const RekeyPlan& pl
                          Observer& observer, std::stop_token stop) {
   Renewal renewal;
   renewal.fresh = plan.fresh;
-  renewal.is_fresh = [&](const repo::Snapshot& snapshot) {
-    return is_fresh(repository, plan.fresh, snapshot, stop);
-  };
   renewal.done = [&](const repo::Snapshot& old, const CopiedSnapshot&) -> Result<void> {
     ForgetSpec spec;
     spec.ids = {old.id};

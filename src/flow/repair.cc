@@ -7,6 +7,7 @@
 #include "flow/check_findings.h"
 #include "flow/frame_scan.h"
 #include "flow/mirror_objects.h"
+#include "repo/append.h"
 #include "repo/pack_reader.h"
 #include "repo/relocate.h"
 #include "repo/rights.h"
@@ -139,17 +140,12 @@ Result<void> Repairer::expect_whole(const Step& step, std::uint32_t generation) 
 }
 
 Result<model::Slots> Repairer::all_slots(const Step& step) {
-  if (step.filling != nullptr) {
-    model::Slots all;
-    for (std::uint32_t slot = 0; slot < step.filling->chunks.size(); ++slot) all.insert(slot);
-    return all;
-  }
+  if (step.filling != nullptr)
+    return model::Slots::first(static_cast<std::uint32_t>(step.filling->chunks.size()));
   const auto pack = TRY(repo::PackReader::open(
       source(step), {repository_.config().id, nullptr, *repository_.secrets().index, root(step)}, *step.pack,
       step.generation, stop_));
-  model::Slots slots;
-  for (std::uint32_t slot = 0; slot < pack->directory().size(); ++slot) slots.insert(slot);
-  return slots;
+  return model::Slots::first(static_cast<std::uint32_t>(pack->directory().size()));
 }
 
 // A condemnation that keeps all that the log says is there: nothing comes to be forbidden by it, it only
@@ -158,8 +154,8 @@ Result<model::Slots> Repairer::all_slots(const Step& step) {
 Result<std::uint64_t> Repairer::condemn(const Step& step, repo::LogState& log, model::Slots& kept) {
   const model::Slots all = TRY(all_slots(step));
   const std::uint32_t expected = repo::parse_pack_name(step.object)->generation;
-  for (int turns = 0; turns < kTurnsMax; ++turns) {
-    TRY_AS(repository_.log().follow(log, stop_), "reading the log");
+  std::uint64_t number = 0;
+  const auto decide = [&]() -> Result<std::optional<repo::LogEntry>> {
     const auto present = log.generation(*step.pack);
     const bool moved = !present || (!step.from_replica && *present != expected);
     if (moved || log.condemned.contains({step.pack->transaction, repo::kOwnObjects}))
@@ -168,19 +164,18 @@ Result<std::uint64_t> Repairer::condemn(const Step& step, repo::LogState& log, m
     kept = gone == log.deleted.end() ? all : gone->second.kept;
     repo::Condemn entry;
     entry.items.push_back({*step.pack, kept});
-    const std::uint64_t number = log.next;
-    const auto done = repository_.log().append(log, entry, repository_.now(), repository_.random(), stop_);
-    if (done.ok()) return number;
-    if (done.error().kind() != Errc::conflict) return done.error().copy();
-  }
-  return Error(Errc::conflict, "the log moved on again and again").hint("run the command again");
+    number = log.next;
+    return std::optional<repo::LogEntry>(std::move(entry));
+  };
+  TRY_AS(repository_.log().follow(log, stop_), "reading the log");
+  TRY(repo::append_decided(repository_, log, decide, kTurnsMax, stop_));
+  return number;
 }
 
 // What is kept is all there is: no mark has to be made, but the condemnation must be in force.
 Result<void> Repairer::conclude(const Step& step, repo::LogState& log, std::uint64_t entry,
                                 const model::Slots& kept) {
-  for (int turns = 0; turns < kTurnsMax; ++turns) {
-    TRY_AS(repository_.log().follow(log, stop_), "reading the log");
+  const auto decide = [&]() -> Result<std::optional<repo::LogEntry>> {
     const auto force = log.condemned.find(*step.pack);
     if (force == log.condemned.end() || force->second.entry != entry || log.retired(step.pack->transaction)) {
       return Error(Errc::conflict, "a prune took it over meanwhile").hint("run the command again");
@@ -189,11 +184,10 @@ Result<void> Repairer::conclude(const Step& step, repo::LogState& log, std::uint
     final.condemning = entry;
     final.head = log.next - 1;
     final.items.push_back({{*step.pack, kept}, static_cast<std::uint32_t>(entry + 1)});
-    const auto done = repository_.log().append(log, final, repository_.now(), repository_.random(), stop_);
-    if (done.ok() || done.error().kind() != Errc::conflict)
-      return done.ok() ? Result<void>() : done.error().copy();
-  }
-  return Error(Errc::conflict, "the log moved on again and again").hint("run the command again");
+    return std::optional<repo::LogEntry>(std::move(final));
+  };
+  TRY_AS(repository_.log().follow(log, stop_), "reading the log");
+  return repo::append_decided(repository_, log, decide, kTurnsMax, stop_);
 }
 
 Result<void> Repairer::rewrite(const Step& step) {
@@ -201,14 +195,8 @@ Result<void> Repairer::rewrite(const Step& step) {
   model::Slots kept;
   const std::uint64_t entry = TRY(condemn(step, log, kept));
   const auto generation = static_cast<std::uint32_t>(entry + 1);
-  const auto lost = log.lost.find(*step.pack);
-  repo::Relocation relocation{*step.pack,
-                              step.generation,
-                              generation,
-                              kept,
-                              &source(step),
-                              root(step),
-                              lost == log.lost.end() ? model::Slots() : lost->second};
+  repo::Relocation relocation{*step.pack, step.generation,        generation, kept, &source(step),
+                              root(step), log.lost_of(*step.pack)};
   const auto made =
       repo::relocate(storage_, repository_.config().id, *repository_.secrets().index, relocation, stop_);
   Result<void> good = made.ok() ? storage_.barrier(stop_) : Result<void>(made.error().copy());

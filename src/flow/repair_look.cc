@@ -31,9 +31,9 @@ model::Slots lost_slots(const repo::PackReader& pack, repo::PackFrames& frames, 
   model::Slots out;
   for (std::uint32_t slot = 0; slot < pack.directory().size(); ++slot) {
     if (!kept.contains(slot)) continue;
-    const repo::DirectoryEntry& e = pack.directory()[slot];
-    const auto at = bad.lower_bound(static_cast<std::uint32_t>(e.offset / payload));
-    const bool touched = at != bad.end() && *at <= (std::uint64_t{e.offset} + e.stored_bytes - 1) / payload;
+    const repo::FrameSpan span = repo::span_of(pack.directory()[slot], payload);
+    const auto at = bad.lower_bound(static_cast<std::uint32_t>(span.first));
+    const bool touched = at != bad.end() && *at < span.end;
     if (touched || !pack.has(slot)) out.insert(slot);
   }
   return out;
@@ -66,8 +66,8 @@ Result<Look> examine(storage::Storage& storage, const repo::Repository& reposito
 
 model::Slots kept_of(const PackPlan& plan, const repo::LogState& log) {
   if (const auto gone = log.deleted.find(plan.object.id); gone != log.deleted.end()) return gone->second.kept;
-  model::Slots all = plan.needed;
-  for (std::uint32_t slot = 0; slot < plan.slots; ++slot) all.insert(slot);
+  model::Slots all = model::Slots::first(plan.slots);
+  all.unite(plan.needed);
   return all;
 }
 

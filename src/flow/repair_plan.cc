@@ -143,7 +143,7 @@ Result<void> Planner::plan_pack(PackPlan pack, std::stop_token stop) {
     stays(Severity::unreachable, pack, here.unreachable->text());
     return {};
   }
-  if (here.usable() || here.wrong.empty()) note_found(pack, here);
+  if (here.usable()) note_found(pack, here);
   if (here.wrong.empty()) return {};
   if (here.usable()) {
     add({RepairPlan::Action::rewrite, repo::pack_name(pack.object.id, pack.object.generation), pack.object.id,
@@ -154,9 +154,8 @@ Result<void> Planner::plan_pack(PackPlan pack, std::stop_token stop) {
   if (replaced) return {};
   note_found(pack, here);
   const std::lock_guard lock(mutex_);
-  const auto listed = log_.lost.find(pack.object.id);
   model::Slots fresh = here.lost_slots;
-  if (listed != log_.lost.end()) fresh.remove(listed->second);
+  fresh.remove(log_.lost_of(pack.object.id));
   if (!fresh.empty()) plan_.lost[pack.object.id] = {pack.object.generation, std::move(fresh)};
   beyond_.push_back({std::move(pack), *std::move(looked)});
   return {};
@@ -165,9 +164,7 @@ Result<void> Planner::plan_pack(PackPlan pack, std::stop_token stop) {
 // What is on the wanted list and yet here.
 void Planner::note_found(const PackPlan& pack, const Look& here) {
   const std::lock_guard lock(mutex_);
-  const auto listed = log_.lost.find(pack.object.id);
-  if (listed == log_.lost.end()) return;
-  model::Slots again = listed->second;
+  model::Slots again = log_.lost_of(pack.object.id);
   again.remove(here.lost_slots);
   if (!again.empty()) plan_.found[pack.object.id] = {pack.object.generation, std::move(again)};
 }

@@ -1,5 +1,6 @@
 // The wanted list: decision 14.
 #include "flow/repair.h"
+#include "repo/append.h"
 #include "repo/pack_reader.h"
 
 namespace holdfast::flow {
@@ -10,35 +11,31 @@ namespace {
 
 constexpr int kTurnsMax = 200;
 
-// Appends what `entry` makes of the log as it is by then; nothing where that has no items.
+// Appends what `entry` makes of the log as it is by then; nothing where that has no items. How many chunks it
+// names.
 template <class Entry>
 Result<std::uint64_t> append(const repo::Repository& repository,
                              const std::function<Result<Entry>(const repo::LogState&)>& entry,
                              std::stop_token stop) {
   repo::LogState log;
-  for (int turns = 0; turns < kTurnsMax; ++turns) {
-    TRY_AS(repository.log().follow(log, stop), "reading the log");
-    const Entry made = TRY(entry(log));
-    if (made.items.empty()) return 0;
-    const auto done = repository.log().append(log, made, repository.now(), repository.random(), stop);
-    if (!done.ok() && done.error().kind() != Errc::conflict) return done.error().copy();
-    if (!done.ok()) continue;
-    std::uint64_t chunks = 0;
+  TRY_AS(repository.log().follow(log, stop), "reading the log");
+  std::uint64_t chunks = 0;
+  const auto decide = [&]() -> Result<std::optional<repo::LogEntry>> {
+    Entry made = TRY(entry(log));
+    chunks = 0;
     for (const repo::Item& item : made.items) chunks += item.kept.count();
-    return chunks;
-  }
-  return Error(Errc::conflict, "the log moved on again and again").hint("run the command again");
-}
-
-model::Slots listed(const repo::LogState& log, const PackId& pack) {
-  const auto at = log.lost.find(pack);
-  return at == log.lost.end() ? model::Slots() : at->second;
+    if (made.items.empty()) return std::optional<repo::LogEntry>();
+    return std::optional<repo::LogEntry>(std::move(made));
+  };
+  TRY(repo::append_decided(repository, log, decide, kTurnsMax, stop));
+  return chunks;
 }
 
 // Of the pack's listed slots, those that its present object has.
 Result<model::Slots> there_again(const repo::Repository& repository, const repo::LogState& log,
                                  const PackId& id, std::stop_token stop) {
-  model::Slots slots = listed(log, id), out;
+  const model::Slots& slots = log.lost_of(id);
+  model::Slots out;
   const auto generation = log.generation(id);
   if (slots.empty() || !generation) return out;
   const auto pack = TRY(repo::PackReader::open(repository.storage(),
@@ -67,7 +64,7 @@ Result<std::uint64_t> record_lost(const repo::Repository& repository, const Repa
         repo::Lost entry;
         for (const auto& [pack, seen] : plan.lost) {
           model::Slots slots = seen.slots;
-          slots.remove(listed(log, pack));
+          slots.remove(log.lost_of(pack));
           if (log.generation(pack) == seen.generation && !slots.empty())
             entry.items.push_back({pack, std::move(slots)});
         }

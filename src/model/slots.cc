@@ -25,6 +25,12 @@ std::uint32_t Slots::count() const {
   return n;
 }
 
+Slots Slots::first(std::uint32_t count) {
+  Slots all;
+  for (std::uint32_t slot = 0; slot < count; ++slot) all.insert(slot);
+  return all;
+}
+
 void Slots::unite(const Slots& other) {
   if (words_.size() < other.words_.size()) words_.resize(other.words_.size());
   for (std::size_t i = 0; i < other.words_.size(); ++i) words_[i] |= other.words_[i];

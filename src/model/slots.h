@@ -17,6 +17,8 @@ inline constexpr std::uint32_t kSlotsMax = 65536;
 
 class Slots {
  public:
+  // Those below `count`.
+  static Slots first(std::uint32_t count);
   void insert(std::uint32_t slot) {
     const std::size_t word = slot / 64;
     if (word >= words_.size()) words_.resize(word + 1);

@@ -182,8 +182,8 @@ Buffer renew_slot(const RepositoryId& id, std::string_view name, const Secrets& 
   return finish_slot(id, name, std::move(head), password_key, secrets, random);
 }
 
-bool same_lock(const KeySlot& a, const KeySlot& b) {
-  return a.kind == b.kind && a.salt == b.salt && a.recipient == b.recipient;
+bool are_twins(const KeySlot& a, const KeySlot& b) {
+  return a.kind == b.kind && a.salt == b.salt && a.recipient == b.recipient && a.rights == b.rights;
 }
 
 Result<Buffer> make_recipient_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,

@@ -73,8 +73,8 @@ Result<KeySlot> decode_slot(Bytes object, std::string_view name);
 // Another one that the same password opens, whose key (see password_key) is at hand instead of itself.
 Buffer renew_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets, const KeySlot& old,
                   const crypto::Key& password_key, model::Time created, Random& random);
-// Whether who opens one opens the other.
-bool same_lock(const KeySlot& a, const KeySlot& b);
+// Whether a rotation made one from the other: opened by the same, for the same rights.
+bool are_twins(const KeySlot& a, const KeySlot& b);
 // What a password slot is sealed with. Errc::wrong_key where the slot is a recipient's.
 Result<crypto::Key> password_key(const KeySlot& slot, Bytes password);
 // Errc::wrong_key where the password, or the secret key, is not this slot's.

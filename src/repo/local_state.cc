@@ -18,28 +18,36 @@ namespace {
 constexpr char kCacheTag[] =
     "Signature: 8a477f597d28d172789f06886806bc55\n# holdfast's cache; safe to delete.\n";
 
-// Makes the folder and its parents; false where that can't be.
-bool make_directories(const std::string& path) {
+// Makes the folder and its parents; 0, or the number of the error.
+int make_directories(const std::string& path) {
+  int of_parent = 0;
   for (std::size_t at = path.find('/', 1); at != path.npos; at = path.find('/', at + 1)) {
-    ::mkdir(path.substr(0, at).c_str(), 0700);
+    if (::mkdir(path.substr(0, at).c_str(), 0700) != 0 && errno != EEXIST) of_parent = errno;
   }
-  return ::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return 0;
+  return errno == ENOENT && of_parent != 0 ? of_parent : errno;
 }
 
 }  // namespace
 
 std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const Repository& repository) {
   std::string mine;
+  std::optional<Error> trouble;
   if (!directory.empty() && repository.secrets().content) {
     mine = directory + "/" + hex(repository.config().id);
-    if (!make_directories(mine)) mine.clear();
+    if (const int failure = make_directories(mine); failure != 0)
+      trouble = errno_error(failure, "make " + mine);
   }
-  if (!mine.empty()) {
+  if (!mine.empty() && !trouble) {
     const Fd tag(
         ::open((directory + "/CACHEDIR.TAG").c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (tag.valid() && ::write(tag.get(), kCacheTag, sizeof kCacheTag - 1) < 0) mine.clear();
+    if (tag.valid() && ::write(tag.get(), kCacheTag, sizeof kCacheTag - 1) < 0)
+      trouble = errno_error(errno, "write " + directory + "/CACHEDIR.TAG");
   }
-  return std::unique_ptr<LocalState>(new LocalState(std::move(mine), repository));  // NOLINT: private
+  if (trouble) mine.clear();
+  std::unique_ptr<LocalState> state(new LocalState(std::move(mine), repository));  // NOLINT: private
+  state->trouble_ = std::move(trouble);
+  return state;
 }
 
 LocalState::LocalState(std::string directory, const Repository& repository)

@@ -20,6 +20,8 @@ class LocalState {
 
   // The folder of this repository, "" where nothing can be remembered.
   const std::string& directory() const { return directory_; }
+  // Why it can't be, where a folder was given; nothing where all is well.
+  const std::optional<Error>& trouble() const { return trouble_; }
 
   // The next name of a transaction of this writer. Two processes never get the same one.
   model::TransactionId next_transaction();
@@ -49,6 +51,7 @@ class LocalState {
   Writer update(Change change);
 
   std::string directory_;
+  std::optional<Error> trouble_;
   Random& random_;
   crypto::Key key_;
   Writer fallback_;  // used where the folder can't be

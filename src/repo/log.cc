@@ -35,9 +35,14 @@ bool LogState::usable(const model::Address& address) const {
   return (at == condemned.end() || at->second.kept.contains(address.slot)) && !is_lost(address);
 }
 
+const model::Slots& LogState::lost_of(const PackId& pack) const {
+  static const model::Slots kNone;
+  const auto at = lost.find(pack);
+  return at == lost.end() ? kNone : at->second;
+}
+
 bool LogState::is_lost(const model::Address& address) const {
-  const auto at = lost.find(address.pack);
-  return at != lost.end() && at->second.contains(address.slot);
+  return lost_of(address.pack).contains(address.slot);
 }
 
 std::optional<std::uint32_t> LogState::generation(const PackId& pack) const {

@@ -100,6 +100,8 @@ struct LogState {
   // transaction, is condemned or deleted, or what was in it is lost.
   bool usable(const model::Address& address) const;
   bool is_lost(const model::Address& address) const;
+  // Of the pack, what is on the wanted list.
+  const model::Slots& lost_of(const model::PackId& pack) const;
   // The generation under which a pack's object is to be found; nothing where it is gone altogether.
   std::optional<std::uint32_t> generation(const model::PackId& pack) const;
   // A retired transaction is nothing, whatever objects of its name there are.

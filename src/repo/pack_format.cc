@@ -162,6 +162,12 @@ Hash pack_root(Bytes header, const Trailer& trailer, Bytes table) {
   return hasher.finish();
 }
 
+std::uint64_t directory_bytes(std::size_t slots) { return 4 + std::uint64_t{kDirectoryEntryBytes} * slots; }
+
+FrameSpan span_of(std::uint64_t offset, std::uint64_t stored_bytes, std::size_t payload_bytes) {
+  return {offset / payload_bytes, (offset + stored_bytes + payload_bytes - 1) / payload_bytes};
+}
+
 Buffer encode_directory(const std::vector<DirectoryEntry>& entries) {
   Encoder out;
   out.u32(static_cast<std::uint32_t>(entries.size()));

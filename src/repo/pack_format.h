@@ -94,6 +94,16 @@ struct DirectoryEntry {
   model::ChunkType type = model::ChunkType::data;
 };
 Buffer encode_directory(const std::vector<DirectoryEntry>& entries);
+std::uint64_t directory_bytes(std::size_t slots);
+
+// The frames, by number, that a chunk at `offset` of the chunk stream lies in.
+struct FrameSpan {
+  std::uint64_t first, end;
+};
+FrameSpan span_of(std::uint64_t offset, std::uint64_t stored_bytes, std::size_t payload_bytes);
+inline FrameSpan span_of(const DirectoryEntry& entry, std::size_t payload_bytes) {
+  return span_of(entry.offset, entry.stored_bytes, payload_bytes);
+}
 // Checks that every entry lies within the chunk stream. Trailing zero bytes are the last frame's padding.
 Result<std::vector<DirectoryEntry>> decode_directory(Bytes bytes, std::uint64_t stream_bytes);
 

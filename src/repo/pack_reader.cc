@@ -50,10 +50,8 @@ std::uint32_t PackReader::position(std::uint32_t number) const {
 
 bool PackReader::has(std::uint32_t slot) const {
   if (slot >= directory_.size()) return false;
-  const DirectoryEntry& entry = directory_[slot];
-  const std::size_t payload = header().identity.payload_bytes();
-  const std::uint64_t last = (std::uint64_t{entry.offset} + entry.stored_bytes - 1) / payload;
-  for (std::uint64_t f = entry.offset / payload; f <= last; ++f) {
+  const FrameSpan span = span_of(directory_[slot], header().identity.payload_bytes());
+  for (std::uint64_t f = span.first; f < span.end; ++f) {
     if (f >= data_frames_ || position(static_cast<std::uint32_t>(f)) == kDropped) return false;
   }
   return true;
@@ -100,11 +98,10 @@ Result<Buffer> PackReader::read_stored(std::uint32_t slot, std::stop_token stop)
   if (slot >= directory_.size()) return lost(fmt::format("it has no slot {}", slot));
   const DirectoryEntry& entry = directory_[slot];
   const std::size_t payload = header().identity.payload_bytes();
-  const auto first = static_cast<std::uint32_t>(entry.offset / payload);
-  const auto last =
-      static_cast<std::uint32_t>((std::uint64_t{entry.offset} + entry.stored_bytes - 1) / payload);
-  Buffer stream = TRY(open_frames(*cipher_, first, last - first + 1, stop));
-  const std::size_t skip = entry.offset - first * payload;
+  const FrameSpan span = span_of(entry, payload);
+  Buffer stream = TRY(open_frames(*cipher_, static_cast<std::uint32_t>(span.first),
+                                  static_cast<std::uint32_t>(span.end - span.first), stop));
+  const std::size_t skip = entry.offset - span.first * payload;
   stream.erase(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(skip));
   stream.resize(entry.stored_bytes);
   return stream;

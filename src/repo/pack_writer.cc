@@ -64,7 +64,7 @@ Result<KeptFrames> PackWriter::kept_frames() const {
   };
   const std::uint32_t data = frames_for(anew_->stream_bytes);
   kept.generation = anew_->generation;
-  kept.frames = data + (anew_->any_lost ? 1 : 0) + frames_for(4 + std::uint64_t{48} * anew_->slots);
+  kept.frames = data + (anew_->any_lost ? 1 : 0) + frames_for(directory_bytes(anew_->slots));
   if ((kept.frames + 7) / 8 > kKeptMapBytesMax)
     return Error(Errc::unsupported, "the pack has too many frames to be written anew");
   kept.kept.assign(kept.frames, true);

@@ -11,13 +11,6 @@ namespace {
 constexpr std::size_t kCopyBytes = kMiB;
 
 // Frames [first, end) of the chunk stream that hold a chunk.
-struct Span {
-  std::uint64_t first, end;
-};
-Span span_of(std::uint64_t offset, std::uint64_t stored_bytes, std::size_t payload) {
-  return {offset / payload, (offset + stored_bytes + payload - 1) / payload};
-}
-
 std::uint64_t object_bytes(std::uint32_t data_frames, std::uint32_t directory_frames,
                            std::size_t frame_bytes) {
   const parity::Layout layout = parity::layout(data_frames + directory_frames);
@@ -135,7 +128,7 @@ Result<std::vector<bool>> frames_of(const model::Slots& kept, const std::vector<
   for (std::uint32_t slot = 0; slot < directory.size(); ++slot) {
     if (!kept.contains(slot)) continue;
     ++found;
-    const Span span = span_of(directory[slot].offset, directory[slot].stored_bytes, identity.payload_bytes());
+    const FrameSpan span = span_of(directory[slot], identity.payload_bytes());
     if (span.end > data_frames) return Error(Errc::damaged, "its directory does not fit");
     for (std::uint64_t f = span.first; f < span.end; ++f) frames[f] = true;
   }
@@ -152,13 +145,13 @@ std::uint64_t bytes_of(const model::Slots& kept, const model::ManifestPack& pack
   const std::size_t payload = identity.payload_bytes();
   std::uint64_t offset = 0, frames = 0, counted = 0;  // frames before `counted` are counted or dead
   for (std::uint32_t slot = 0; slot < pack.chunks.size(); ++slot) {
-    const Span span = span_of(offset, pack.chunks[slot].stored_bytes, payload);
+    const FrameSpan span = span_of(offset, pack.chunks[slot].stored_bytes, payload);
     offset += pack.chunks[slot].stored_bytes;
     if (!kept.contains(slot)) continue;
     frames += span.end - std::max(span.first, counted);
     counted = span.end;
   }
-  const std::uint64_t directory = (4 + 48 * pack.chunks.size() + payload - 1) / payload;
+  const std::uint64_t directory = (directory_bytes(pack.chunks.size()) + payload - 1) / payload;
   return object_bytes(static_cast<std::uint32_t>(frames), static_cast<std::uint32_t>(directory),
                       identity.frame_bytes());
 }

@@ -156,6 +156,8 @@ class Repository {
   using SlotOpener =
       std::function<Result<Secrets>(const RepositoryId&, const std::string& name, const KeySlot&)>;
   explicit Repository(const Doors& doors) : doors_(doors) {}
+  static Result<std::unique_ptr<Repository>> try_slots(const Doors& doors, const SlotOpener& opener,
+                                                       std::stop_token stop);
   static Result<std::unique_ptr<Repository>> open_by(const Doors& doors, const SlotOpener& opener,
                                                      std::stop_token stop);
   Result<std::string> put_slot(const std::string& name, Bytes slot, std::stop_token stop) const;

@@ -15,6 +15,9 @@ model::Time time_of(Clock& clock) {
 
 std::string random_key_name(Random& random) { return kKeyPrefix + hex(random.array<16>()); }
 
+// Whoever opens beside so many changes of keys, one right after the other, is told.
+constexpr int kOpenTurnsMax = 16;
+
 Result<std::vector<std::string>> slot_names(storage::Storage& storage, std::stop_token stop) {
   std::vector<std::string> names;
   TRY(storage.list(
@@ -73,21 +76,21 @@ Result<Config> Repository::read_config(const Doors& doors, std::stop_token stop)
   return decode_config(config.value());
 }
 
-// Tries every slot; Errc::wrong_key where none opens.
-Result<std::unique_ptr<Repository>> Repository::open_by(const Doors& doors, const SlotOpener& opener,
-                                                        std::stop_token stop) {
+// Tries every slot. Errc::not_found where none opened and one that was listed is gone: somebody made it anew.
+Result<std::unique_ptr<Repository>> Repository::try_slots(const Doors& doors, const SlotOpener& opener,
+                                                          std::stop_token stop) {
   std::unique_ptr<Repository> repository(new Repository(doors));  // NOLINT: private
   repository->config_ = TRY(read_config(doors, stop));
   const Config& config = repository->config_;
   std::optional<Error> trouble;
   std::optional<KeySlot> opened;
+  bool gone = false;
   const auto names = TRY(slot_names(doors.storage, stop));
   for (const std::string& name : names) {
     const auto slot = read_slot(doors.storage, name, stop);
-    const bool twin =
-        opened && slot.ok() && same_lock(*opened, slot.value()) && slot.value().rights == opened->rights;
-    if (opened && !twin) continue;
+    if (opened && !(slot.ok() && are_twins(*opened, slot.value()))) continue;
     if (!slot.ok()) {
+      gone = gone || slot.error().kind() == Errc::not_found;
       trouble = slot.error().copy();
       continue;
     }
@@ -109,8 +112,18 @@ Result<std::unique_ptr<Repository>> Repository::open_by(const Doors& doors, cons
     repository->derive();
     return repository;
   }
+  if (gone) return Error(Errc::not_found, "a key slot was removed meanwhile");
   if (trouble) return std::move(*trouble).context("opening the key slots");
   return Error(Errc::wrong_key, "no slot");
+}
+
+// Errc::wrong_key where no slot opens.
+Result<std::unique_ptr<Repository>> Repository::open_by(const Doors& doors, const SlotOpener& opener,
+                                                        std::stop_token stop) {
+  for (int turns = 1;; ++turns) {
+    auto tried = try_slots(doors, opener, stop);
+    if (tried.ok() || tried.error().kind() != Errc::not_found || turns == kOpenTurnsMax) return tried;
+  }
 }
 
 Result<std::unique_ptr<Repository>> Repository::open(const Doors& doors, Bytes password,

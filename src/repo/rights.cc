@@ -47,6 +47,8 @@ const char* name(Role role) {
   return kNames[static_cast<std::size_t>(role)];
 }
 
+bool allows(Rights rights, Right right) { return (rights & mask({right})) != 0; }
+
 std::optional<Role> parse_role(std::string_view text) {
   for (const Role role : kRoles) {
     if (text == name(role)) return role;
@@ -76,7 +78,7 @@ std::string describe(Rights rights) {
   }
   std::string words;
   for (const Right right : kRights) {
-    if (rights & mask({right})) words += (words.empty() ? "" : ", ") + std::string(word(right));
+    if (allows(rights, right)) words += (words.empty() ? "" : ", ") + std::string(word(right));
   }
   return words;
 }

@@ -16,6 +16,8 @@ enum class Right : std::uint8_t { deduplicate, index, read, admin, commit, log }
 
 enum class Role : std::uint8_t { admin, read, write, maint, audit };
 
+bool allows(Rights rights, Right right);
+
 const char* name(Role role);
 // "admin", "read", "write", "maint", "audit".
 std::optional<Role> parse_role(std::string_view text);

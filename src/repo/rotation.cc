@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "repo/append.h"
 #include "repo/rights.h"
 
 namespace holdfast::repo {
@@ -13,13 +14,6 @@ namespace {
 using Key = Repository::KeyInfo;
 
 constexpr int kTurnsMax = 16;
-
-bool may_read(const Key& key) { return (key.slot.rights >> static_cast<unsigned>(Right::read) & 1) != 0; }
-
-// One made from the other by a rotation: opened by the same, for the same.
-bool are_twins(const Key& a, const Key& b) {
-  return same_lock(a.slot, b.slot) && a.slot.rights == b.slot.rights;
-}
 
 // What it lacks would be lacking in all keys that it makes.
 Result<void> expect_all_epochs(const Secrets& secrets, const LogState& log) {
@@ -38,35 +32,36 @@ Error outrun() { return Error(Errc::conflict, "another rotation was faster").hin
 // The log decides which of two rotations at once comes first.
 Result<void> announce(const Repository& repository, LogState& log, const Rotate& entry,
                       std::stop_token stop) {
-  for (int turns = 0; turns < kTurnsMax; ++turns) {
+  const auto decide = [&]() -> Result<std::optional<LogEntry>> {
     const auto known = log.read_keys.find(entry.epoch);
-    if (known != log.read_keys.end() && known->second == entry.read) return {};
-    if (known != log.read_keys.end()) return Error(Errc::exists, "that epoch has another key");
-    const auto appended = repository.log().append(log, entry, repository.now(), repository.random(), stop);
-    if (!appended.ok() && appended.error().kind() != Errc::conflict) return appended.error().copy();
-    TRY_AS(repository.log().follow(log, stop), "reading the log");
-  }
-  return Error(Errc::conflict, "the log moves on too fast").hint("run the command again");
+    if (known == log.read_keys.end()) return std::optional<LogEntry>(entry);
+    if (known->second == entry.read) return std::optional<LogEntry>();
+    return Error(Errc::exists, "that epoch has another key");
+  };
+  return append_decided(repository, log, decide, kTurnsMax, stop);
 }
 
 }  // namespace
 
 Result<RotationPlan> plan_rotation(const Repository& repository, std::stop_token stop) {
   TRY(require(repository.secrets(), {Right::admin, Right::read, Right::index, Right::log}));
-  LogState log;
-  TRY_AS(repository.log().follow(log, stop), "reading the log");
-  TRY(expect_all_epochs(repository.secrets(), log));
   RotationPlan plan;
-  plan.epoch = log.epoch() + 1;
+  TRY_AS(repository.log().follow(plan.log, stop), "reading the log");
+  TRY(expect_all_epochs(repository.secrets(), plan.log));
+  plan.epoch = plan.log.epoch() + 1;
   std::vector<Key> keys = TRY(repository.keys(stop));
   // The newest of twins stands for all; the one in use before any.
   std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
     return std::tuple(!a.current, b.slot.created) < std::tuple(!b.current, a.slot.created);
   });
   for (Key& key : keys) {
-    if (!may_read(key)) continue;
+    // Its holder would be left behind without a word.
+    if (!key.trouble.empty())
+      return Error(Errc::failed, "a key slot can't be read: " + key.trouble)
+          .hint("where it is damaged, `holdfast key remove` it first");
+    if (!allows(key.slot.rights, Right::read)) continue;
     const bool is_copy = std::any_of(plan.renewed.begin(), plan.renewed.end(),
-                                     [&](const Key& other) { return are_twins(key, other); });
+                                     [&](const Key& other) { return are_twins(key.slot, other.slot); });
     const bool renewable = key.current || key.slot.kind == SlotKind::recipient;
     auto& list = is_copy ? plan.left_over : renewable ? plan.renewed : plan.stale;
     list.push_back(std::move(key));
@@ -78,10 +73,9 @@ Result<RotationPlan> plan_rotation(const Repository& repository, std::stop_token
 
 Result<std::vector<std::string>> rotate(const Repository& repository, const RotationPlan& plan,
                                         std::stop_token stop) {
-  LogState log;
+  LogState log = plan.log;
   TRY_AS(repository.log().follow(log, stop), "reading the log");
   if (log.epoch() + 1 != plan.epoch) return outrun();
-  TRY(expect_all_epochs(repository.secrets(), log));
   Secrets secrets = repository.secrets().copy();
   // A rotation that was cut off before it was announced may have left its key: it is taken up.
   secrets.reads.erase(secrets.reads.upper_bound(plan.epoch), secrets.reads.end());

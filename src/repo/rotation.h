@@ -9,6 +9,7 @@
 namespace holdfast::repo {
 
 struct RotationPlan {
+  LogState log;                                // as the plan saw it
   std::uint32_t epoch = 0;                     // that comes into force
   std::vector<Repository::KeyInfo> renewed;    // the key in use, and recipients that may read
   std::vector<Repository::KeyInfo> left_over;  // copies of those, of a rotation that was cut off: go too

@@ -56,7 +56,12 @@ Result<bool> MemorySource::next(Item& item, std::stop_token stop) {
   return true;
 }
 
-Result<void> MemorySource::complete(Item&) { return {}; }
+Result<void> MemorySource::complete(Item& item) {
+  const MemoryFile* const file = find(item.entry.path);
+  if (file == nullptr || !file->complete_error) return {};
+  item.entry.target.clear();
+  return Error(*file->complete_error, "can't be completed");
+}
 
 Result<void> MemorySource::restart() {
   at_ = 0;

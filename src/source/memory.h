@@ -17,6 +17,7 @@ struct MemoryFile {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> holes;
   bool changes_while_read = false;
   std::optional<Errc> open_error;
+  std::optional<Errc> complete_error;  // then a link has no target
 };
 
 class MemorySource : public Source {

@@ -321,6 +321,17 @@ TEST_F(Backup, LeavesOutWhatCantBeReadAndSaysSo) {
   expect_same(report, files);
 }
 
+TEST_F(Backup, ALinkWhoseTargetCantBeReadIsLeftOut) {
+  FileSet files = home(3, 10);
+  files.symlink("home/link", "d001");
+  files.symlink("home/other", "d002").complete_error = Errc::failed;
+  const BackupReport report = run(files);
+  EXPECT_TRUE(report.partial);
+  EXPECT_EQ(report.problems, 1u);
+  files.remove("home/other");
+  expect_same(report, files);
+}
+
 TEST_F(Backup, AnUnreadableDirectoryMakesItPartial) {
   FileSet files = home(3, 10);
   files.at("home/d001").item.problem = "permission denied";

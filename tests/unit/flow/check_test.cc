@@ -9,9 +9,8 @@
 #include "parity/checksum.h"
 #include "repo/pack_reader.h"
 #include "repo/transaction.h"
-#include "storage/memory.h"
-#include "tests/support/backup_world.h"
 #include "tests/support/interposed_storage.h"
+#include "tests/support/on_memory.h"
 #include "tests/support/passing_storage.h"
 
 namespace holdfast::flow {
@@ -32,13 +31,9 @@ std::string text(const CheckReport& report) {
   return out;
 }
 
-class Check : public ::testing::Test {
+class Check : public testing::OnMemory {
  protected:
-  Check()
-      : content_(std::make_shared<storage::MemoryContent>()),
-        storage_(storage::open_memory(content_)),
-        world_(*storage_, 1) {
-    EXPECT_TRUE(world_.create().ok());
+  Check() {
     files_.directory("home");
     for (int i = 0; i < 700; ++i) {
       files_.file(fmt::format("home/f{:03}", i), prose(300, static_cast<std::uint64_t>(i)));
@@ -93,9 +88,6 @@ class Check : public ::testing::Test {
     std::shared_ptr<const Buffer> before_;
   };
 
-  std::shared_ptr<storage::MemoryContent> content_;
-  std::unique_ptr<storage::Storage> storage_;
-  BackupWorld world_;
   FileSet files_;
   std::string first_, second_;
 };
@@ -378,6 +370,25 @@ TEST_F(Check, APruneBesideItIsNoDamage) {
       reads = std::max(reads, made);
     }
   }
+}
+
+TEST_F(Check, AKeyThatIsRemovedMeanwhileIsNoDamage) {
+  const auto by = std::move(world_.open()).value();
+  const std::string added = by->add_key(as_bytes("another"), "", {1, 8}, {}).value();
+  bool removed = false, opened = false;
+  const auto between = testing::interpose(storage::open_memory(content_), [&](std::string_view call) {
+    if (!opened || removed || call != "get " + added) return;
+    removed = true;
+    EXPECT_TRUE(by->remove_key(added, {}).ok());
+  });
+  const auto repository =
+      repo::Repository::open({*between, world_.clock(), world_.random()}, as_bytes("secret"), {}).value();
+  opened = true;
+  CheckSpec spec;
+  spec.level = CheckLevel::quick;
+  SilentObserver silent;
+  EXPECT_EQ(text(check(*repository, spec, silent, {}).value()), "");
+  EXPECT_TRUE(removed);
 }
 
 TEST_F(Check, ReadsEveryFateOnceAlsoWhereItRemembers) {

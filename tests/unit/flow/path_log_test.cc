@@ -3,8 +3,7 @@
 
 #include "flow/find.h"
 #include "repo/pack_format.h"
-#include "storage/memory.h"
-#include "tests/support/backup_world.h"
+#include "tests/support/on_memory.h"
 
 namespace holdfast::flow {
 
@@ -16,13 +15,9 @@ using testing::FileSet;
 using testing::noise;
 using testing::prose;
 
-class History : public ::testing::Test {
+class History : public testing::OnMemory {
  protected:
-  History()
-      : content_(std::make_shared<storage::MemoryContent>()),
-        storage_(storage::open_memory(content_)),
-        world_(*storage_, 1) {
-    EXPECT_TRUE(world_.create().ok());
+  History() {
     files_.directory("home");
     for (int i = 0; i < 3000; ++i) files_.file(fmt::format("home/f{:04}", i), "short", 1);
   }
@@ -54,9 +49,6 @@ class History : public ::testing::Test {
     return out;
   }
 
-  std::shared_ptr<storage::MemoryContent> content_;
-  std::unique_ptr<storage::Storage> storage_;
-  BackupWorld world_;
   FileSet files_;
   std::unique_ptr<repo::Repository> repository_;
   repo::History history_;

@@ -6,9 +6,8 @@
 #include "flow/prune.h"
 #include "repo/pack_format.h"
 #include "repo/rotation.h"
-#include "storage/memory.h"
-#include "tests/support/backup_world.h"
 #include "tests/support/faulty_storage.h"
+#include "tests/support/on_memory.h"
 
 namespace holdfast::flow {
 
@@ -18,10 +17,9 @@ using testing::BackupWorld;
 using testing::FileSet;
 using testing::noise;
 
-class Rekey : public ::testing::Test {
+class Rekey : public testing::OnMemory {
  protected:
-  Rekey() : storage_(storage::open_memory(content_)), world_(*storage_, 1) {
-    EXPECT_TRUE(world_.create().ok());
+  Rekey() {
     first_.directory("home");
     for (std::uint64_t i = 0; i < 300; ++i) first_.file(fmt::format("home/f{:04}", i), noise(100, 500 + i));
     first_.file("home/large", noise(600'000, 99));
@@ -84,9 +82,6 @@ class Rekey : public ::testing::Test {
     ASSERT_TRUE(pruned.ok()) << pruned.error().text();
   }
 
-  std::shared_ptr<storage::MemoryContent> content_ = std::make_shared<storage::MemoryContent>();
-  std::unique_ptr<storage::Storage> storage_;
-  BackupWorld world_;
   FileSet first_, second_;
 };
 

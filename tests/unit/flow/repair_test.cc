@@ -9,9 +9,8 @@
 #include "flow/prune.h"
 #include "flow/rebuild_index.h"
 #include "repo/pack_reader.h"
-#include "storage/memory.h"
-#include "tests/support/backup_world.h"
 #include "tests/support/interposed_storage.h"
+#include "tests/support/on_memory.h"
 
 namespace holdfast::flow {
 
@@ -30,13 +29,9 @@ std::shared_ptr<storage::MemoryContent> copy_of(const storage::MemoryContent& co
   return copy;
 }
 
-class Repair : public ::testing::Test {
+class Repair : public testing::OnMemory {
  protected:
-  Repair()
-      : content_(std::make_shared<storage::MemoryContent>()),
-        storage_(storage::open_memory(content_)),
-        world_(*storage_, 1) {
-    EXPECT_TRUE(world_.create().ok());
+  Repair() {
     files_.directory("home");
     for (int i = 0; i < 300; ++i)
       files_.file(fmt::format("home/f{:03}", i), prose(300, static_cast<std::uint64_t>(i)));
@@ -49,6 +44,17 @@ class Repair : public ::testing::Test {
     good_ = content_->objects;
   }
 
+  // The last snapshot, by another machine.
+  void forget_and_prune() {
+    const auto repository = world_.open();
+    const repo::History history = std::move(repository.value()->history({})).value();
+    ASSERT_TRUE(forget(*repository.value(), {history.snapshots().back()->commit.transaction}, {}).ok());
+    PruneOptions options;
+    options.max_unused_percent = 0;
+    const auto done = prune(*repository.value(), options, silent_, {});
+    ASSERT_TRUE(done.ok()) << done.error().text();
+    EXPECT_GT(done.value().deleted_transactions, 0u);
+  }
   std::vector<std::string> packs() {
     std::vector<std::string> out = names(*storage_, "d/");
     for (const std::string& name : names(*storage_, "m/")) out.push_back(name);
@@ -58,9 +64,6 @@ class Repair : public ::testing::Test {
     Buffer bytes = *content_->objects.at(name);
     for (const std::size_t i : at) bytes[i] ^= 0x20;
     content_->objects[name] = std::make_shared<const Buffer>(std::move(bytes));
-  }
-  void ruin(const std::string& name) {
-    content_->objects[name] = std::make_shared<const Buffer>(Buffer(content_->objects.at(name)->size()));
   }
   // The first frame, and all parity of a pack that has one stripe.
   void lose_first_frame(const std::string& name) {
@@ -104,9 +107,6 @@ class Repair : public ::testing::Test {
     }
   }
 
-  std::shared_ptr<storage::MemoryContent> content_;
-  std::unique_ptr<storage::Storage> storage_;
-  BackupWorld world_;
   FileSet files_;
   std::unique_ptr<repo::Repository> repository_;
   Objects good_;
@@ -421,16 +421,6 @@ TEST_F(Repair, SaysExactlyWhichBytesStayLost) {
 
 // Before whichever read of it a prune removes the younger snapshot.
 TEST_F(Repair, WhatWasForgottenAndPrunedMeanwhileIsNotLost) {
-  const auto forget_and_prune = [&] {
-    const auto repository = world_.open();
-    const repo::History history = std::move(repository.value()->history({})).value();
-    ASSERT_TRUE(forget(*repository.value(), {history.snapshots().back()->commit.transaction}, {}).ok());
-    PruneOptions options;
-    options.max_unused_percent = 0;
-    const auto done = prune(*repository.value(), options, silent_, {});
-    ASSERT_TRUE(done.ok()) << done.error().text();
-    EXPECT_GT(done.value().deleted_transactions, 0u);
-  };
   const int stride = std::getenv("HOLDFAST_TEST_LONG") != nullptr ? 1 : 4;
   for (int n = 0, reads = 1; n < reads; n += stride) {
     content_->objects = good_;
@@ -445,6 +435,32 @@ TEST_F(Repair, WhatWasForgottenAndPrunedMeanwhileIsNotLost) {
     ASSERT_TRUE(report.ok()) << report.error().text();
     EXPECT_EQ(report.value().exit_code(), 0) << "before read " << n;
     EXPECT_TRUE(report.value().damaged_snapshots.empty()) << "before read " << n;
+    reads = std::max(reads, made);
+  }
+}
+
+TEST_F(Repair, WhyThereCanBeNoIndexIsTold) {
+  const auto local = repo::LocalState::open("/dev/null/cache", *repository_);
+  const auto made = rebuild_index(*repository_, *local, false, silent_, {});
+  ASSERT_FALSE(made.ok());
+  EXPECT_NE(made.error().text().find("Not a directory"), std::string::npos) << made.error().text();
+}
+
+TEST_F(Repair, AnIndexIsMadeAnewBesideAPrune) {
+  for (int n = 0, reads = 1; n < reads; ++n) {
+    content_->objects = good_;
+    int made = -1;  // reads of rebuild_index
+    const auto between = testing::interpose(storage::open_memory(content_), [&](std::string_view) {
+      if (made >= 0 && made++ == n) forget_and_prune();
+    });
+    repo::Doors doors{*between, world_.clock(), world_.random()};
+    const auto repository = repo::Repository::open(doors, as_bytes("secret"), {});
+    const testing::ScratchDir cache;
+    const auto local = repo::LocalState::open(cache.path(), *repository.value());
+    made = 0;
+    const auto report = rebuild_index(*repository.value(), *local, false, silent_, {});
+    ASSERT_TRUE(report.ok()) << report.error().text();
+    EXPECT_EQ(report.value().unreadable, 0u) << "before read " << n;
     reads = std::max(reads, made);
   }
 }

@@ -10,8 +10,7 @@
 #include "base/inode_flags.h"
 #include "model/flags.h"
 #include "repo/transaction.h"
-#include "storage/memory.h"
-#include "tests/support/backup_world.h"
+#include "tests/support/on_memory.h"
 #include "tests/support/passing_storage.h"
 
 namespace holdfast::flow {
@@ -87,13 +86,9 @@ std::set<std::string> listing(const std::string& top) {
   return out;
 }
 
-class Restore : public ::testing::Test {
+class Restore : public testing::OnMemory {
  protected:
-  Restore()
-      : content_(std::make_shared<storage::MemoryContent>()),
-        storage_(storage::open_memory(content_)),
-        world_(*storage_, 1) {
-    EXPECT_TRUE(world_.create().ok());
+  Restore() {
     for (const char* path : {"home", "home/dir", "home/dir/sub", "home/other", "home/\xff", "home/empty"})
       files_.directory(path);
     files_.directory("home/dir").item.entry.attributes.mode = 0750;
@@ -154,9 +149,6 @@ class Restore : public ::testing::Test {
     }
   }
 
-  std::shared_ptr<storage::MemoryContent> content_;
-  std::unique_ptr<storage::Storage> storage_;
-  BackupWorld world_;
   FileSet files_;
   repo::Snapshot snapshot_;
   std::unique_ptr<repo::Repository> repository_;
@@ -543,8 +535,7 @@ TEST_F(Restore, NamesOfAFileThatFailedAreLeftAlone) {
     item.stamp.inode = 99;
   }
   backup();
-  for (const std::string& name : names(*storage_, "d/"))
-    content_->objects[name] = std::make_shared<const Buffer>(Buffer(content_->objects.at(name)->size()));
+  for (const std::string& name : names(*storage_, "d/")) ruin(name);
   write_file(at("home/one"), "an older one");
   write_file(at("home/two"), "a good copy");
   sink::DirectoryOptions options;

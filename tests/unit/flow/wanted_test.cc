@@ -4,8 +4,7 @@
 #include "flow/prune.h"
 #include "flow/repair.h"
 #include "repo/pack_reader.h"
-#include "storage/memory.h"
-#include "tests/support/backup_world.h"
+#include "tests/support/on_memory.h"
 
 namespace holdfast::flow {
 
@@ -18,13 +17,9 @@ using testing::noise;
 using testing::prose;
 using Objects = std::map<std::string, std::shared_ptr<const Buffer>>;
 
-class Wanted : public ::testing::Test {
+class Wanted : public testing::OnMemory {
  protected:
-  Wanted()
-      : content_(std::make_shared<storage::MemoryContent>()),
-        storage_(storage::open_memory(content_)),
-        world_(*storage_, 1) {
-    EXPECT_TRUE(world_.create().ok());
+  Wanted() {
     files_.directory("home");
     for (int i = 0; i < 40; ++i)
       files_.file(fmt::format("home/f{:03}", i), prose(3000, static_cast<std::uint64_t>(i)));
@@ -35,9 +30,6 @@ class Wanted : public ::testing::Test {
   }
 
   std::string pack(const char* kind) { return names(*storage_, kind).front(); }
-  void ruin(const std::string& name) {
-    content_->objects[name] = std::make_shared<const Buffer>(Buffer(content_->objects.at(name)->size()));
-  }
   // These frames of a pack that has one stripe, and all its parity.
   void lose_frames(const std::string& name, const std::vector<std::uint32_t>& frames) {
     Buffer bytes = *content_->objects.at(name);
@@ -97,9 +89,6 @@ class Wanted : public ::testing::Test {
     return testing::difference(*repository_, *history.snapshots().front(), files);
   }
 
-  std::shared_ptr<storage::MemoryContent> content_;
-  std::unique_ptr<storage::Storage> storage_;
-  BackupWorld world_;
   FileSet files_;
   std::unique_ptr<repo::Repository> repository_;
   SilentObserver silent_;

@@ -179,6 +179,34 @@ TEST_F(Rotation, OfTwoAtOnceOneKeyComesIntoForceWhicheverIsFaster) {
   }
 }
 
+TEST_F(Rotation, NobodyIsLeftBehindBecauseASlotCantBeRead) {
+  const std::string slot = add_reader();
+  const auto by = admin();
+  world_.content->objects[slot] = std::make_shared<const Buffer>(Buffer(100));
+  const auto plan = plan_rotation(*by, {});
+  ASSERT_FALSE(plan.ok());
+  EXPECT_NE(plan.error().text().find(slot), std::string::npos) << plan.error().text();
+  ASSERT_TRUE(by->remove_key(slot, {}).ok());
+  EXPECT_TRUE(plan_rotation(*by, {}).ok());
+}
+
+TEST_F(Rotation, WhoOpensMeanwhileFindsTheKeyThatWasMadeAnew) {
+  add_reader();
+  int rotations = 0;
+  const auto store = testing::interpose(storage::open_memory(world_.content), [&](std::string_view call) {
+    if (rotations < 2 && call.starts_with("get keys/")) {
+      ++rotations;
+      rotate_now();
+    }
+  });
+  const Doors doors{*store, world_.clock, world_.random};
+  const auto opened = Repository::open(doors, as_bytes("secret"), {});
+  ASSERT_TRUE(opened.ok()) << opened.error().text();
+  EXPECT_EQ(rotations, 2);
+  const auto wrong = Repository::open(doors, as_bytes("another"), {});
+  EXPECT_EQ(wrong.error().kind(), Errc::wrong_key);
+}
+
 TEST_F(Rotation, ATransactionIsOpenUnderTheKeyInForceOrNotAtAll) {
   bool rotated = false;
   const auto store = testing::interpose(storage::open_memory(world_.content), [&](std::string_view call) {
