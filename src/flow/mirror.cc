@@ -43,6 +43,39 @@ struct Listing {
   Sizes sizes;
 };
 
+// A listing is no picture of one moment: it may have what came while it was made, and not what came just
+// before that. Of names that come in sequence, `sequence_of` says which one an object is in; a later listing,
+// `all`, has whatever came before the last of them that `seen` has.
+template <class SequenceOf>
+std::set<std::string> without_gaps(const Sizes& seen, const Sizes& all, SequenceOf sequence_of) {
+  std::map<std::uint64_t, std::uint64_t> last;  // number in each sequence
+  std::set<std::string> out;
+  for (const auto& [name, bytes] : seen) {
+    const std::optional<std::pair<std::uint64_t, std::uint64_t>> place = sequence_of(name);
+    if (!place) continue;
+    out.insert(name);
+    last[place->first] = std::max(last[place->first], place->second);
+  }
+  for (const auto& [name, bytes] : all) {
+    const std::optional<std::pair<std::uint64_t, std::uint64_t>> place = sequence_of(name);
+    const auto end = place ? last.find(place->first) : last.end();
+    if (end != last.end() && place->second <= end->second) out.insert(name);
+  }
+  return out;
+}
+
+std::optional<std::pair<std::uint64_t, std::uint64_t>> place_in_log(const std::string& name) {
+  const auto number = repo::parse_log_name(name);
+  if (!number) return std::nullopt;
+  return std::pair(std::uint64_t{0}, *number);
+}
+
+std::optional<std::pair<std::uint64_t, std::uint64_t>> place_of_fate(const std::string& name) {
+  if (!is_fate(name)) return std::nullopt;
+  const auto object = repo::parse_transaction_name(name);
+  return std::pair(std::uint64_t{object->id.writer}, std::uint64_t{object->id.sequence});
+}
+
 // The log before the fates before the rest: whatever a fate that is seen needs is seen too, unless a later
 // entry of the log removed it.
 Result<Listing> list_source(storage::Storage& from, std::stop_token stop) {
@@ -50,12 +83,9 @@ Result<Listing> list_source(storage::Storage& from, std::stop_token stop) {
   const Sizes log = TRY(list(from, repo::kLogPrefix, stop));
   const Sizes transactions = TRY(list(from, repo::kTransactionPrefix, stop));
   const Sizes all = TRY(list(from, "", stop));
-  for (const auto& [name, bytes] : log) {
-    if (is_log(name)) listing.log.push_back(name);
-  }
-  for (const auto& [name, bytes] : transactions) {
-    if (is_fate(name)) listing.fates.push_back(name);
-  }
+  for (const std::string& name : without_gaps(log, all, &place_in_log)) listing.log.push_back(name);
+  for (const std::string& name : without_gaps(transactions, all, &place_of_fate))
+    listing.fates.push_back(name);
   for (const auto& [name, bytes] : all) {
     if (is_log(name) || is_fate(name) || name == repo::kConfigName || name.starts_with(kProbePrefix))
       continue;
