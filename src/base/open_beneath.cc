@@ -4,7 +4,11 @@
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
+#include <string>
+#include <string_view>
 
 namespace holdfast {
 
@@ -33,6 +37,17 @@ bool kernel_resolves_beneath() {
     return top.valid();
   }();
   return is_there;
+}
+
+OpenedName opened_name(int fd) {
+  std::array<char, PATH_MAX> path;
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  const ssize_t length = ::readlink(link.c_str(), path.data(), path.size());
+  if (length < 0 || static_cast<std::size_t>(length) == path.size()) return OpenedName::unknown;
+  // What the kernel appends (proc(5)). A name that ends so by itself counts as gone, too: a file is then
+  // written anew.
+  const std::string_view found(path.data(), static_cast<std::size_t>(length));
+  return found.ends_with(" (deleted)") ? OpenedName::gone : OpenedName::there;
 }
 
 Fd open_by_components(int directory, const char* path, int flags, mode_t mode) {

@@ -138,6 +138,8 @@ Result<void> Filler::read_back(const repo::SessionKey& session) {
     if (origins_[slot].from == Origin::From::nowhere) continue;
     TRY(pack->read(slot, repository_.chunk_id_key(), stop_));
   }
+  const auto& refused = pack->frames().refused();
+  if (refused) return refused->copy().context("reading back " + pack->frames().name());
   if (pack->frames().take_notes().empty()) return {};
   return Error(Errc::damaged,
                pack->frames().name() + " was written anew and does not read back as it was written")

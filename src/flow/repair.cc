@@ -134,6 +134,7 @@ Result<void> Repairer::expect_whole(const Step& step, std::uint32_t generation) 
        root(step)},
       {*step.pack, generation}, stop_));
   const FrameLosses losses = TRY(find_losses(*frames, stop_));
+  if (frames->refused()) return frames->refused()->copy().context("reading back " + frames->name());
   if (losses.empty() && frames->take_notes().empty()) return {};
   return Error(Errc::damaged, frames->name() + " was written anew and does not read back as it was written")
       .hint("this store does not keep what it says; do not use it before you know why");

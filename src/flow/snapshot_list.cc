@@ -50,7 +50,14 @@ Result<SnapshotList> SnapshotList::readable(const repo::Repository& repository, 
 
 Result<PickedSnapshot> SnapshotList::pick(std::string_view word, const model::Filter& filter) const {
   const model::SnapshotWord parsed = TRY(model::parse_snapshot_word(word));
-  const std::size_t index = TRY(model::find_snapshot(parsed, facts_, filter));
+  auto found = model::find_snapshot(parsed, facts_, filter);
+  const std::vector<std::string>& unreadable = history_->unreadable;
+  if (!found.ok() && found.error().kind() == Errc::not_found && !unreadable.empty()) {
+    return Error(Errc::not_found, fmt::format("{} among those that can be read; {} can't: {}",
+                                              found.error().text(), unreadable.size(), unreadable.front()))
+        .hint("'holdfast check' says more");
+  }
+  const std::size_t index = TRY(std::move(found));
   return PickedSnapshot{all_[index], parsed.sub_path};
 }
 

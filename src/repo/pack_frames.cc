@@ -57,7 +57,10 @@ std::uint32_t PackFrames::number_of(std::uint32_t position) const {
 Result<Buffer> PackFrames::piece(std::uint64_t offset, std::uint64_t length, std::stop_token stop) {
   if (offset >= object_bytes_) return Buffer{};
   auto bytes = storage_.get(name_, {offset, std::min(length, object_bytes_ - offset)}, stop);
-  if (!bytes.ok() && !is_general(bytes.error())) unreadable_ = bytes.error().copy();
+  if (!bytes.ok() && !is_general(bytes.error())) {
+    unreadable_ = bytes.error().copy();
+    if (!refused_) refused_ = bytes.error().copy();
+  }
   return bytes;
 }
 

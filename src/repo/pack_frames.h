@@ -60,6 +60,8 @@ class PackFrames {
   // with the frames that were rebuilt.
   std::vector<std::string> take_end_notes() { return std::exchange(notes_, {}); }
   std::vector<std::string> take_notes();
+  // The first thing that the store could not give since the pack was opened: its word.
+  const std::optional<Error>& refused() const { return refused_; }
 
  private:
   PackFrames(storage::Storage& storage, const Known& known, const PackObject& pack)
@@ -94,6 +96,7 @@ class PackFrames {
   Buffer table_;                        // empty: not loaded
   std::map<std::uint32_t, Buffer> rebuilt_;
   std::optional<Error> unreadable_;  // what the store said of a frame that it could not give
+  std::optional<Error> refused_;
   std::vector<std::string> notes_;
   std::set<std::string> told_;
   std::set<std::uint32_t> fresh_, told_frames_;  // rebuilt: not told yet; told

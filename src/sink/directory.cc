@@ -273,7 +273,7 @@ Fd open_existing(int directory, const char* name, int access) {
   const Fd handle = open_beneath(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   struct stat st;
   if (handle.valid() && ::fstat(handle.get(), &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
-      ::chmod(magic_link(handle.get()).c_str(), 0600) == 0) {
+      opened_name(handle.get()) != OpenedName::gone && ::chmod(magic_link(handle.get()).c_str(), 0600) == 0) {
     return open_beneath(directory, name, kOpenFile | access);
   }
   errno = EACCES;
@@ -289,7 +289,10 @@ Result<void> DirectorySink::open_there(FileWriter& writer, const Place& at, cons
   if (!fd.valid() && errno == ETXTBSY) return {};
   struct stat st;
   if (!fd.valid() || ::fstat(fd.get(), &st) != 0) return errno_error(errno, "open " + entry.path);
-  if (S_ISREG(st.st_mode) && may_keep(st, entry)) {
+  // Asked after its names were counted: see there. Where it can't be told, its content isn't touched.
+  const OpenedName name = opened_name(fd.get());
+  const bool only_name = name == OpenedName::there || (name == OpenedName::unknown && writer.keep_content_);
+  if (S_ISREG(st.st_mode) && may_keep(st, entry) && only_name) {
     writer.fd_ = std::move(fd);
     writer.old_size_ = static_cast<std::uint64_t>(st.st_size);
     return {};
@@ -337,7 +340,8 @@ Result<void> DirectorySink::make_special(const model::Entry& entry, Action actio
   if (!handle.valid() || ::fstat(handle.get(), &st) != 0) return errno_error(errno, "open " + entry.path);
   const bool is_device = type == model::FileType::char_device || type == model::FileType::block_device;
   if ((st.st_mode & S_IFMT) != kind_bits(type) || (is_device && st.st_rdev != entry.device) ||
-      (made_with < 0 ? !may_keep(st, entry) : st.st_nlink > 1)) {
+      (made_with < 0 ? !may_keep(st, entry) : st.st_nlink > 1) ||
+      opened_name(handle.get()) == OpenedName::gone) {
     return Error(Errc::exists, entry.path + ": something else has taken its place meanwhile");
   }
   attributes_.set({handle.get(), true}, entry, made_with);

@@ -295,6 +295,29 @@ TEST(OpenBeneath, TheSameWithAndWithoutTheKernel) {
   }
 }
 
+// What ARestoreNeverLeavesItsTarget finds only once in thousands of restores: a file of elsewhere is linked
+// into the target, opened by that name, and the name removed, so that it has one name and that isn't ours.
+TEST(OpenBeneath, KnowsTheNameThatIsGone) {
+  const TempTree tree;
+  tree.file("outside/canary", "x");
+  tree.directory("target");
+  ASSERT_EQ(::link(tree.at("outside/canary").c_str(), tree.at("target/f").c_str()), 0);
+  const Fd top(::open(tree.at("target").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  for (const int flags : {O_RDONLY, O_PATH | O_NOFOLLOW}) {
+    const Fd fd = open_beneath(top.get(), "f", flags | O_CLOEXEC);
+    EXPECT_EQ(opened_name(fd.get()), OpenedName::there);
+    ASSERT_EQ(::rename(tree.at("target/f").c_str(), tree.at("target/g").c_str()), 0);
+    EXPECT_EQ(opened_name(fd.get()), OpenedName::there) << "moved, not gone";
+    ASSERT_EQ(::unlink(tree.at("target/g").c_str()), 0);
+    struct stat st;
+    ASSERT_EQ(::fstat(fd.get(), &st), 0);
+    EXPECT_EQ(st.st_nlink, 1u);
+    EXPECT_EQ(opened_name(fd.get()), OpenedName::gone);
+    ASSERT_EQ(::link(tree.at("outside/canary").c_str(), tree.at("target/f").c_str()), 0);
+    EXPECT_EQ(opened_name(fd.get()), OpenedName::gone) << "the same name of the same file came back";
+  }
+}
+
 // Landlock: what is outside can't be written even by code that has gone wrong.
 TEST(Confined, WritesBelowTheTargetOnly) {
   const TempTree world;
