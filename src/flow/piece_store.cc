@@ -1,6 +1,5 @@
 #include "flow/piece_store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include <memory>
 
 #include "base/fd.h"
+#include "base/names_in.h"
 #include "crypto/aead.h"
 #include "crypto/hash.h"
 #include "repo/names.h"
@@ -136,13 +136,13 @@ std::vector<Piece> PieceStore::find(const model::Address& chunk) {
 void PieceStore::sweep(const std::function<Want(const model::PackId&)>& wanted, std::int64_t now_seconds) {
   if (local_.directory().empty()) return;
   const std::string folder = local_.directory() + kFolder;
-  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(folder.c_str()), ::closedir);
-  if (open == nullptr) return;
-  while (const dirent* const file = ::readdir(open.get())) {
-    const auto pack = repo::parse_pack_id(file->d_name);
+  const auto files = names_in(folder);
+  if (!files.ok()) return;
+  for (const std::string& file : files.value()) {
+    const auto pack = repo::parse_pack_id(file);
     const Want want = pack ? wanted(*pack) : Want::yes;
     if (want == Want::yes) continue;
-    const std::string name = folder + file->d_name;
+    const std::string name = folder + file;
     struct stat status {};
     const bool recent =
         ::stat(name.c_str(), &status) == 0 && now_seconds - status.st_mtime < kUnfinishedSeconds;

@@ -1,6 +1,11 @@
 #include "flow/rebuild_index.h"
 
-#include <filesystem>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/names_in.h"
+#include "base/open_beneath.h"
+#include "sink/remove.h"
 
 namespace holdfast::flow {
 
@@ -9,30 +14,34 @@ namespace {
 // Records sorted in memory at once when they go into the index: 5 MiB.
 constexpr std::uint32_t kIndexRunRecords = 128 * 1024;
 
-// Everything in the folder but who this machine writes as.
+// Files below the directory, and their bytes, for the report; what can't be looked at isn't counted.
+void count(int parent, const std::string& name, IndexReport& report) {
+  struct stat st;
+  if (::fstatat(parent, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (S_ISREG(st.st_mode)) {
+    ++report.files_removed;
+    report.bytes_removed += static_cast<std::uint64_t>(st.st_size);
+  }
+  if (!S_ISDIR(st.st_mode)) return;
+  const Fd fd = open_beneath(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (!fd.valid()) return;
+  const auto names = names_in(fd.get());
+  if (!names.ok()) return;
+  for (const std::string& inner : names.value()) count(fd.get(), inner, report);
+}
+
+// Everything in the folder but who this machine writes as. What can't be removed doesn't keep a new index
+// from being made, which looks for itself.
 void remove_caches(const std::string& directory, bool dry_run, IndexReport& report) {
-  std::error_code error;
-  std::vector<std::filesystem::path> gone;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (entry.path().filename() != "writer") gone.push_back(entry.path());
+  const Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return;
+  const auto names = names_in(fd.get());
+  if (!names.ok()) return;
+  for (const std::string& name : names.value()) {
+    if (name == "writer") continue;
+    count(fd.get(), name, report);
+    if (!dry_run) static_cast<void>(sink::remove_tree(fd.get(), name, directory + "/" + name));
   }
-  // Level by level: recursive_directory_iterator of libstdc++ 12 ends the program where memory is short.
-  std::vector<std::filesystem::path> look = gone;
-  while (!look.empty()) {
-    const std::filesystem::path path = std::move(look.back());
-    look.pop_back();
-    const auto status = std::filesystem::symlink_status(path, error);
-    if (std::filesystem::is_directory(status)) {
-      for (const auto& inner : std::filesystem::directory_iterator(path, error)) look.push_back(inner.path());
-    } else if (std::filesystem::is_regular_file(status)) {
-      const auto size = std::filesystem::file_size(path, error);
-      if (error) continue;
-      ++report.files_removed;
-      report.bytes_removed += size;
-    }
-  }
-  if (dry_run) return;
-  for (const auto& path : gone) std::filesystem::remove_all(path, error);
 }
 
 // By a prune beside us, since the history was read.

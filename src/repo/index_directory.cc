@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "base/names_in.h"
 #include "crypto/hash.h"
 
 namespace holdfast::repo {
@@ -128,9 +129,9 @@ Result<NewSegment> IndexDirectory::create_run() const {
 }
 
 void IndexDirectory::sweep(const IndexManifest& manifest) const {
-  std::error_code error;
-  for (std::filesystem::directory_iterator at(path_, error), end; !error && at != end; at.increment(error)) {
-    const std::string name = at->path().filename().string();
+  const auto names = names_in(path_);
+  if (!names.ok()) return;  // another time
+  for (const std::string& name : names.value()) {
     if (!starts_with(name, kSegmentPrefix) && !starts_with(name, kManifestPrefix)) continue;
     if (std::count(manifest.segments.begin(), manifest.segments.end(), name) != 0) continue;
     const Fd fd(::open(file(name).c_str(), O_RDONLY | O_CLOEXEC));

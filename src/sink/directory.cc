@@ -11,6 +11,7 @@
 
 #include "base/confine.h"
 #include "base/inode_flags.h"
+#include "base/names_in.h"
 #include "base/open_beneath.h"
 #include "model/flags.h"
 #include "sink/remove.h"

@@ -1,15 +1,13 @@
 #include "sink/remove.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "base/fd.h"
-
+#include "base/names_in.h"
 #include "sink/attributes.h"
 
 namespace holdfast::sink {
@@ -17,29 +15,6 @@ namespace holdfast::sink {
 namespace {
 
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-
-}  // namespace
-
-Result<std::vector<std::string>> names_in(int fd) {
-  std::vector<std::string> names;
-  alignas(dirent64) std::array<char, 32768> buffer;
-  if (::lseek(fd, 0, SEEK_SET) < 0) return errno_error(errno, "list");
-  while (true) {
-    const ssize_t got = ::getdents64(fd, buffer.data(), buffer.size());
-    if (got < 0) return errno_error(errno, "list");
-    if (got == 0) break;
-    for (ssize_t at = 0; at < got;) {
-      const auto* record = reinterpret_cast<const dirent64*>(buffer.data() + at);
-      at += record->d_reclen;
-      const std::string_view name(record->d_name);
-      if (name != "." && name != "..") names.emplace_back(name);
-    }
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-namespace {
 
 bool unlinked(int directory, const std::string& name, int flags) {
   if (::unlinkat(directory, name.c_str(), flags) == 0 || errno == ENOENT) return true;

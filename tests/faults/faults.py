@@ -113,7 +113,7 @@ class Disturber:
                 total = int(file.read())
             shutil.rmtree(world.top)
             # Where allocations are dense, neighbours come from one place.
-            step = 1 if LONG and total < 2000 else max(1, total // (2000 if LONG else 60))
+            step = 1 if LONG and total < 2000 else max(1, total // (500 if LONG else 60))
             for at in range(1, total + 1, step):
                 for sticky in (False, True):
                     yield Fault(operation, at, "no memory", sticky, str(at))
