@@ -32,6 +32,7 @@ class Surveyor {
   Result<void> compare_with_memory(const Result<repo::Memory::Seen>& seen, const OnHistory& on_history);
   void choose_live();
   void check_keys();
+  void check_domains();
   void check_transactions();
   void check_transaction(const repo::Snapshot& snapshot);
   void check_chain();
@@ -53,6 +54,7 @@ class Surveyor {
   std::set<TransactionId> vanished_;                       // whose fate was removed since it was listed
   repo::LogState log_;
   std::string log_trouble_;
+  std::set<model::Domain> lost_domains_;  // whose secret is not there
   std::vector<repo::Snapshot> live_;
   bool needs_known_ = true;
   std::map<PackId, PackPlan> packs_;
@@ -68,6 +70,7 @@ Result<Survey> Surveyor::run(const OnHistory& on_history) {
   if (on_history && repository_.remembers()) TRY(compare_with_memory(seen, on_history));
   choose_live();
   check_keys();
+  check_domains();
   check_transactions();
   check_chain();
   gather_references();
@@ -176,7 +179,7 @@ void Surveyor::choose_live() {
   std::erase_if(commits_, [&](const repo::Snapshot& s) { return retired(s.commit.transaction); });
   const repo::LastOfRuns last = repo::last_of_runs(commits_);
   for (repo::Snapshot& s : commits_) {
-    s.forgotten = log_.forgotten.contains(s.commit.transaction);
+    s.forgotten = log_.dropped(s.commit);
     if (!repo::is_live(s, log_, last)) continue;
     ++(s.commit.kind == model::CommitKind::checkpoint ? report_.checkpoints : report_.snapshots);
     live_.push_back(s);
@@ -196,6 +199,43 @@ void Surveyor::check_keys() {
       },
       stop_);
   if (!keys.ok()) findings_.add("key", repo::kKeyPrefix, keys.error());
+}
+
+// A secret that is lost takes everything of its key domain with it.
+void Surveyor::check_domains() {
+  std::map<model::Domain, std::vector<std::string>> users;
+  for (const repo::Snapshot& s : live_) users[s.commit.domain].push_back(s.id);
+  for (const auto& [domain, state] : log_.domains) {
+    const std::string name = repo::domain_name(domain);
+    if (state.erased) {
+      if (repository_.storage().stat(name, stop_).ok())
+        findings_.warn("domain", name, "it was erased and is still there; a prune destroys it");
+      continue;
+    }
+    Result<void> known;
+    const auto object = repository_.storage().get(name, {}, stop_);
+    const auto vital = object.ok() ? repo::unwrap_vital(Vital::domain, object.value(), name)
+                                   : Result<repo::Unwrapped>(object.error().copy());
+    if (vital.ok() && vital.value().one_copy_damaged)
+      findings_.warn("domain", name, "one of two copies inside is damaged");
+    const auto keys = repository_.domain_keys(domain, stop_);
+    if (!vital.ok()) {
+      known = vital.error().copy();
+    } else if (!keys.ok()) {
+      known = keys.error().copy();
+    } else {
+      const auto label = repo::open_domain_name(repository_.config(), *keys.value(), state.made);
+      if (!label.ok()) known = label.error().copy();
+    }
+    if (known.ok()) continue;
+    lost_domains_.insert(domain);
+    findings_.add_for(users[domain], "domain", name, known.error());
+  }
+  for (const repo::Snapshot& s : live_) {
+    if (s.commit.domain == 0 || log_.domains.contains(s.commit.domain) || !log_trouble_.empty()) continue;
+    findings_.damaged("transaction", repo::transaction_name(s.commit.transaction, "fate"),
+                      fmt::format("it is in key domain {}, which the log does not know", s.commit.domain));
+  }
 }
 
 void Surveyor::check_transactions() {
@@ -229,15 +269,18 @@ void Surveyor::check_transaction(const repo::Snapshot& snapshot) {
     return false;
   };
   const auto open = vital(Vital::open, "transaction", name("open"));
-  if (open && repository_.secrets().read) {
+  const bool erased = log_.erased(snapshot.commit.domain);  // then nobody can know more, nor needs to
+  if (open && repository_.secrets().read && !erased && !lost_domains_.contains(snapshot.commit.domain)) {
     const auto secret = repository_.session_key(id, stop_);
     if (!secret.ok()) findings_.add("transaction", name("open"), secret.error());
+    if (secret.ok() && secret.value().place.domain != snapshot.commit.domain)
+      findings_.damaged("transaction", name("open"), "it is of another key domain than its commit");
   }
   if (as_committed(Vital::manifest, snapshot.commit.manifest_hash, name("man"))) {
     const auto manifest = repository_.read_manifest(id, stop_);
-    if (manifest.ok()) {
+    if (manifest.ok() && !erased) {
       add_manifest(manifest.value());
-    } else {
+    } else if (!manifest.ok()) {
       findings_.add("transaction", name("man"), manifest.error());
     }
   }

@@ -90,7 +90,8 @@ Result<Listing> list_source(storage::Storage& from, std::stop_token stop) {
     if (is_log(name) || is_fate(name) || name == repo::kConfigName || name.starts_with(kProbePrefix))
       continue;
     const auto kind = vital_kind(name);
-    const bool key = kind == repo::Vital::key || name == repo::kSpecName;
+    const bool key = kind == repo::Vital::key || kind == repo::Vital::domain ||
+                     kind == repo::Vital::erasure || name == repo::kSpecName;
     const bool table = kind == repo::Vital::manifest || kind == repo::Vital::refs;
     (key ? listing.keys : table ? listing.tables : listing.data).push_back(name);
   }
@@ -110,6 +111,7 @@ class Mirror {
  private:
   Result<void> identify(std::stop_token stop);
   Result<void> compare_logs(const Listing& listing, std::stop_token stop);
+  Result<void> follow_erasures(Listing& listing, std::stop_token stop);
   Result<bool> pass(const Listing& listing, std::stop_token stop);
   Result<void> handle(const std::vector<std::string>& names, unsigned workers, std::stop_token stop);
   Result<void> handle_one(const std::string& name, std::stop_token stop);
@@ -123,7 +125,8 @@ class Mirror {
   Observer& observer_;
   CheckFindings findings_;
   std::unique_ptr<ObjectMirror> objects_;
-  Buffer config_;     // as it was written
+  Buffer config_;  // as it was written
+  repo::Config identity_;
   Sizes had_;         // what the target held before this run
   Sizes source_;      // sizes of the present pass
   std::mutex mutex_;  // guards what is below
@@ -142,6 +145,7 @@ Result<void> Mirror::identify(std::stop_token stop) {
   const repo::Config config = TRY_AS(repo::decode_config(object.value()), "the source");
   const repo::Unwrapped body =
       TRY(repo::unwrap_vital(repo::Vital::config, object.value(), repo::kConfigName));
+  identity_ = config;
   config_ = repo::wrap_vital(repo::Vital::config, body.body);
   objects_ = std::make_unique<ObjectMirror>(from_, to_, config.id, findings_);
   had_ = TRY(list(to_, "", stop));
@@ -166,6 +170,41 @@ Result<void> require_whole_log(const Listing& listing) {
     return Error(Errc::damaged,
                  fmt::format("the source has {}, but not {}", listing.log[i], repo::log_name(i)))
         .hint("nothing was copied; `holdfast repair packs --from` takes the entry from a copy that has it");
+  }
+  return {};
+}
+
+// The administrator's signed notice that a key domain was erased is positive evidence, without any key: its
+// secret is not copied, and destroyed in the target.
+Result<void> Mirror::follow_erasures(Listing& listing, std::stop_token stop) {
+  const std::vector<std::string> names = listing.keys;
+  for (const std::string& name : names) {
+    const auto notice = repo::parse_domain_name(name);
+    if (!notice || !notice->erasure) continue;
+    const auto object = from_.get(name, {}, stop);
+    if (!object.ok() && severity_of(object.error().kind()) != Severity::damaged) return object.error().copy();
+    if (!object.ok() || !repo::decode_erasure(identity_, notice->domain, object.value()).ok()) continue;
+    const std::string secret = repo::domain_name(notice->domain);
+    std::erase(listing.keys, secret);
+    listing.sizes.erase(secret);
+    const bool there = to_.stat(secret, stop).ok();
+    if (!there) continue;
+    ++report_.secrets_destroyed;
+    if (spec_.dry_run) continue;
+    const auto gone = to_.remove(secret, stop);
+    if (gone.ok()) {
+      had_.erase(secret);
+      written_.erase(secret);
+      observer_.item("removed", secret, 0);
+      TRY(to_.barrier(stop));
+      continue;
+    }
+    --report_.secrets_destroyed;
+    if (std::find(report_.secrets_left.begin(), report_.secrets_left.end(), secret) !=
+        report_.secrets_left.end())
+      continue;
+    report_.secrets_left.push_back(secret);
+    observer_.problem(secret, "destroying the secret of an erased key domain", gone.error());
   }
   return {};
 }
@@ -303,9 +342,10 @@ Result<MirrorReport> Mirror::run(std::stop_token stop) {
   for (; !complete && report_.passes < kPassesMax; ++report_.passes) {
     Listing listing = TRY(list_source(from_, stop));
     listing.sizes[repo::kConfigName] = config_.size();
-    source_ = listing.sizes;
     TRY(require_whole_log(listing));
     if (report_.passes == 0) TRY(compare_logs(listing, stop));
+    TRY(follow_erasures(listing, stop));
+    source_ = listing.sizes;
     count(listing);
     if (spec_.dry_run) {
       report_.copied = progress_.files_total;

@@ -54,7 +54,7 @@ model::Child EvilWriter::put_raw(model::ChunkType type, Bytes stored, repo::Code
 
 model::Child EvilWriter::put(model::ChunkType type, Bytes plain) {
   return put_raw(type, plain, repo::Codec::raw, static_cast<std::uint32_t>(plain.size()),
-                 repo::chunk_id(repository_->chunk_id_key(), type, plain));
+                 repo::chunk_id(repository_->keys()->chunk_id(), type, plain));
 }
 
 model::Child EvilWriter::leaf(const std::vector<model::Entry>& entries) {
