@@ -77,8 +77,7 @@ Result<int> run(Context& context, const RekeyOptions& options) {
   flow::CopyReport report;
   for (const model::Domain domain : domains) {
     const auto local = TRY(local_of_domain(context, session, domain));
-    flow::CopyReport part =
-        TRY(flow::rekey(*session.repository, plan, *local, progress, context.stop));
+    flow::CopyReport part = TRY(flow::rekey(*session.repository, plan, *local, progress, context.stop));
     std::move(part.snapshots.begin(), part.snapshots.end(), std::back_inserter(report.snapshots));
   }
   progress.finish();

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "crypto/hash.h"
+#include "flow/check_domains.h"
 #include "repo/live.h"
 #include "repo/rights.h"
 
@@ -32,7 +33,6 @@ class Surveyor {
   Result<void> compare_with_memory(const Result<repo::Memory::Seen>& seen, const OnHistory& on_history);
   void choose_live();
   void check_keys();
-  void check_domains();
   void check_transactions();
   void check_transaction(const repo::Snapshot& snapshot);
   void check_chain();
@@ -70,7 +70,7 @@ Result<Survey> Surveyor::run(const OnHistory& on_history) {
   if (on_history && repository_.remembers()) TRY(compare_with_memory(seen, on_history));
   choose_live();
   check_keys();
-  check_domains();
+  lost_domains_ = check_domains(repository_, {log_, log_trouble_.empty(), live_}, findings_, stop_);
   check_transactions();
   check_chain();
   gather_references();
@@ -199,43 +199,6 @@ void Surveyor::check_keys() {
       },
       stop_);
   if (!keys.ok()) findings_.add("key", repo::kKeyPrefix, keys.error());
-}
-
-// A secret that is lost takes everything of its key domain with it.
-void Surveyor::check_domains() {
-  std::map<model::Domain, std::vector<std::string>> users;
-  for (const repo::Snapshot& s : live_) users[s.commit.domain].push_back(s.id);
-  for (const auto& [domain, state] : log_.domains) {
-    const std::string name = repo::domain_name(domain);
-    if (state.erased) {
-      if (repository_.storage().stat(name, stop_).ok())
-        findings_.warn("domain", name, "it was erased and is still there; a prune destroys it");
-      continue;
-    }
-    Result<void> known;
-    const auto object = repository_.storage().get(name, {}, stop_);
-    const auto vital = object.ok() ? repo::unwrap_vital(Vital::domain, object.value(), name)
-                                   : Result<repo::Unwrapped>(object.error().copy());
-    if (vital.ok() && vital.value().one_copy_damaged)
-      findings_.warn("domain", name, "one of two copies inside is damaged");
-    const auto keys = repository_.domain_keys(domain, stop_);
-    if (!vital.ok()) {
-      known = vital.error().copy();
-    } else if (!keys.ok()) {
-      known = keys.error().copy();
-    } else {
-      const auto label = repo::open_domain_name(repository_.config(), *keys.value(), state.made);
-      if (!label.ok()) known = label.error().copy();
-    }
-    if (known.ok()) continue;
-    lost_domains_.insert(domain);
-    findings_.add_for(users[domain], "domain", name, known.error());
-  }
-  for (const repo::Snapshot& s : live_) {
-    if (s.commit.domain == 0 || log_.domains.contains(s.commit.domain) || !log_trouble_.empty()) continue;
-    findings_.damaged("transaction", repo::transaction_name(s.commit.transaction, "fate"),
-                      fmt::format("it is in key domain {}, which the log does not know", s.commit.domain));
-  }
 }
 
 void Surveyor::check_transactions() {

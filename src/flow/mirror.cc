@@ -6,6 +6,7 @@
 
 #include "flow/check_packs.h"
 #include "flow/doctor.h"
+#include "flow/mirror_listing.h"
 #include "flow/mirror_objects.h"
 #include "flow/prune_plan.h"
 #include "repo/config.h"
@@ -14,92 +15,9 @@ namespace holdfast::flow {
 
 namespace {
 
-using Sizes = std::map<std::string, std::uint64_t>;
-
 // A source whose log grows during each of so many passes, every one shorter than the one before, is not at
 // rest.
 constexpr std::uint64_t kPassesMax = 20;
-
-Result<Sizes> list(storage::Storage& storage, std::string_view prefix, std::stop_token stop) {
-  Sizes sizes;
-  const auto visit = [&](const storage::ObjectInfo& info) -> Result<void> {
-    sizes[info.name] = info.size_bytes;
-    return {};
-  };
-  TRY_AS(storage.list(prefix, visit, stop), "listing " + storage.describe());
-  return sizes;
-}
-
-bool is_fate(const std::string& name) { return vital_kind(name) == repo::Vital::fate; }
-bool is_log(const std::string& name) { return repo::parse_log_name(name).has_value(); }
-
-// The source's objects, in the groups in which they are copied.
-struct Listing {
-  std::vector<std::string> keys;    // and `spec`
-  std::vector<std::string> data;    // packs, opens, and what is unknown
-  std::vector<std::string> tables;  // manifests and pages
-  std::vector<std::string> log;     // ascending
-  std::vector<std::string> fates;   // a writer's in the order they came
-  Sizes sizes;
-};
-
-// A listing is no picture of one moment: it may have what came while it was made, and not what came just
-// before that. Of names that come in sequence, `sequence_of` says which one an object is in; a later listing,
-// `all`, has whatever came before the last of them that `seen` has.
-template <class SequenceOf>
-std::set<std::string> without_gaps(const Sizes& seen, const Sizes& all, SequenceOf sequence_of) {
-  std::map<std::uint64_t, std::uint64_t> last;  // number in each sequence
-  std::set<std::string> out;
-  for (const auto& [name, bytes] : seen) {
-    const std::optional<std::pair<std::uint64_t, std::uint64_t>> place = sequence_of(name);
-    if (!place) continue;
-    out.insert(name);
-    last[place->first] = std::max(last[place->first], place->second);
-  }
-  for (const auto& [name, bytes] : all) {
-    const std::optional<std::pair<std::uint64_t, std::uint64_t>> place = sequence_of(name);
-    const auto end = place ? last.find(place->first) : last.end();
-    if (end != last.end() && place->second <= end->second) out.insert(name);
-  }
-  return out;
-}
-
-std::optional<std::pair<std::uint64_t, std::uint64_t>> place_in_log(const std::string& name) {
-  const auto number = repo::parse_log_name(name);
-  if (!number) return std::nullopt;
-  return std::pair(std::uint64_t{0}, *number);
-}
-
-std::optional<std::pair<std::uint64_t, std::uint64_t>> place_of_fate(const std::string& name) {
-  if (!is_fate(name)) return std::nullopt;
-  const auto object = repo::parse_transaction_name(name);
-  return std::pair(std::uint64_t{object->id.writer}, std::uint64_t{object->id.sequence});
-}
-
-// The log before the fates before the rest: whatever a fate that is seen needs is seen too, unless a later
-// entry of the log removed it.
-Result<Listing> list_source(storage::Storage& from, std::stop_token stop) {
-  Listing listing;
-  const Sizes log = TRY(list(from, repo::kLogPrefix, stop));
-  const Sizes transactions = TRY(list(from, repo::kTransactionPrefix, stop));
-  const Sizes all = TRY(list(from, "", stop));
-  for (const std::string& name : without_gaps(log, all, &place_in_log)) listing.log.push_back(name);
-  for (const std::string& name : without_gaps(transactions, all, &place_of_fate))
-    listing.fates.push_back(name);
-  for (const auto& [name, bytes] : all) {
-    if (is_log(name) || is_fate(name) || name == repo::kConfigName || name.starts_with(kProbePrefix))
-      continue;
-    const auto kind = vital_kind(name);
-    const bool key = kind == repo::Vital::key || kind == repo::Vital::domain ||
-                     kind == repo::Vital::erasure || name == repo::kSpecName;
-    const bool table = kind == repo::Vital::manifest || kind == repo::Vital::refs;
-    (key ? listing.keys : table ? listing.tables : listing.data).push_back(name);
-  }
-  listing.sizes = all;
-  listing.sizes.insert(transactions.begin(), transactions.end());
-  listing.sizes.insert(log.begin(), log.end());
-  return listing;
-}
 
 class Mirror {
  public:
@@ -148,7 +66,7 @@ Result<void> Mirror::identify(std::stop_token stop) {
   identity_ = config;
   config_ = repo::wrap_vital(repo::Vital::config, body.body);
   objects_ = std::make_unique<ObjectMirror>(from_, to_, config.id, findings_);
-  had_ = TRY(list(to_, "", stop));
+  had_ = TRY(list_sizes(to_, "", stop));
   if (had_.contains(repo::kConfigName)) {
     const Buffer theirs = TRY_AS(to_.get(repo::kConfigName, {}, stop), "reading the target's config");
     const repo::Config other = TRY_AS(repo::decode_config(theirs), "the target");
@@ -159,17 +77,6 @@ Result<void> Mirror::identify(std::stop_token stop) {
     if (name == repo::kSpecName || name.starts_with(repo::kKeyPrefix)) continue;
     return Error(Errc::usage, fmt::format("{} holds no repository, but {}", to_.describe(), name))
         .hint("mirror to an empty place");
-  }
-  return {};
-}
-
-// Without a hole: the entries behind one say nothing to anybody.
-Result<void> require_whole_log(const Listing& listing) {
-  for (std::size_t i = 0; i < listing.log.size(); ++i) {
-    if (listing.log[i] == repo::log_name(i)) continue;
-    return Error(Errc::damaged,
-                 fmt::format("the source has {}, but not {}", listing.log[i], repo::log_name(i)))
-        .hint("nothing was copied; `holdfast repair packs --from` takes the entry from a copy that has it");
   }
   return {};
 }
@@ -285,7 +192,7 @@ Result<void> Mirror::copy_log(const std::vector<std::string>& names, std::stop_t
 // A store that kept less than it said must be found out before anything refers to what it should have.
 Result<void> Mirror::confirm_sizes(std::stop_token stop) {
   if (written_.empty()) return {};
-  const Sizes now = TRY(list(to_, "", stop));
+  const Sizes now = TRY(list_sizes(to_, "", stop));
   for (const auto& [name, bytes] : written_) {
     const auto at = now.find(name);
     if (at != now.end() && at->second == bytes) continue;
@@ -311,7 +218,7 @@ Result<bool> Mirror::pass(const Listing& listing, std::stop_token stop) {
   }
   TRY(handle(listing.data, workers, stop));
   TRY(handle(listing.tables, workers, stop));
-  const Sizes log = TRY(list(from_, repo::kLogPrefix, stop));
+  const Sizes log = TRY(list_sizes(from_, repo::kLogPrefix, stop));
   if (log.size() != listing.log.size()) return false;
   TRY(to_.barrier(stop));
   TRY(confirm_sizes(stop));
@@ -394,10 +301,10 @@ bool is_deleted(const repo::LogState& log, const std::string& name, const Sizes&
 
 Result<MirrorRemovals> mirror_removals(const repo::Repository& target, storage::Storage& from, bool dry_run,
                                        Observer& observer, std::stop_token stop) {
-  const Sizes theirs = TRY(list(from, "", stop));
+  const Sizes theirs = TRY(list_sizes(from, "", stop));
   if (!theirs.contains(repo::kConfigName))
     return Error(Errc::no_repository, "there is no repository in " + from.describe());
-  const Sizes mine = TRY(list(target.storage(), "", stop));
+  const Sizes mine = TRY(list_sizes(target.storage(), "", stop));
   repo::LogState log;
   TRY_AS(target.log().follow(log, stop), "the target's log");
   MirrorRemovals removals;
