@@ -176,7 +176,6 @@ Result<std::vector<Filling>> find_fillings(const repo::Repository& repository, c
   const auto for_each_pack = [&](const auto& visit) -> Result<void> {
     for (const repo::Snapshot& snapshot : history.commits) {
       if (stop.stop_requested()) return Error(Errc::stopped, "stopped");
-      if (snapshot.erased) continue;  // nothing opens it, nothing needs it
       const model::TransactionId& id = snapshot.commit.transaction;
       auto manifest = repository.read_manifest(id, stop);
       if (!manifest.ok() && !is_loss(manifest.error().kind())) return manifest.error().copy();

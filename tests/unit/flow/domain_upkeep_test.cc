@@ -143,7 +143,9 @@ TEST_F(DomainUpkeep, WhatWasErasedIsNeitherDamageNorWanted) {
   erase();
   expect_apart(1);
   for (const Finding& f : findings()) EXPECT_NE(f.severity, Severity::damaged) << f.object << ": " << f.text;
-  EXPECT_TRUE(repair_packs().done.empty());
+  const RepairReport nothing = repair_packs();
+  EXPECT_TRUE(nothing.done.empty());
+  EXPECT_EQ(nothing.exit_code(), 0);
   PruneOptions options;
   options.wait_ms = 0;
   const auto pruned = prune(*open(), options, silent_, {});

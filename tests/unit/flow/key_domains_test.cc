@@ -90,6 +90,16 @@ TEST_F(KeyDomains, SecretsDifferFromThoseOfOtherDomains) {
     EXPECT_NE(key(*other.value()), key(*local_->keys()));
     EXPECT_NE(key(*repository_->keys()), key(*local_->keys()));
   }
+  // What an `open` gives opens nothing by itself, nor with another domain's secret.
+  const crypto::Key sealed(Buffer(32, 7));
+  const auto session_of = [&](const repo::DomainKeys& keys) { return hex(keys.session(sealed).bytes()); };
+  EXPECT_EQ(session_of(*repository_->keys()), hex(sealed.bytes()));
+  EXPECT_NE(session_of(*local_->keys()), hex(sealed.bytes()));
+  EXPECT_NE(session_of(*local_->keys()), session_of(*other.value()));
+  const Buffer aad{1, 2, 3};
+  const Buffer label = local_->keys()->seal_label(aad, as_bytes("ann"), world_.random());
+  EXPECT_TRUE(local_->keys()->open_label(aad, label).ok());
+  EXPECT_FALSE(other.value()->open_label(aad, label).ok());
   const auto transaction = begin();
   ASSERT_TRUE(commit(*transaction).ok());
   const auto session = anew()->session_key(transaction->id(), {});
@@ -125,7 +135,12 @@ TEST_F(KeyDomains, ErasingIsConfirmedAndCanBeDoneAgain) {
   EXPECT_TRUE(has(repo::domain_name(domain_)));
   EXPECT_FALSE(log().erased(domain_));
   const auto secret = content_->objects.at(repo::domain_name(domain_));
+  const auto reader = anew();
+  EXPECT_TRUE(reader->session_key(transaction->id(), {}).ok());
   ASSERT_TRUE(erase().ok());
+  // Whoever has run for long goes on with it until it looks at the log again.
+  ASSERT_TRUE(reader->history({}).ok());
+  EXPECT_EQ(reader->session_key(transaction->id(), {}).error().kind(), Errc::denied);
   EXPECT_FALSE(has(repo::domain_name(domain_)));
   EXPECT_TRUE(has(repo::erasure_name(domain_)));
   EXPECT_FALSE(anew()->session_key(transaction->id(), {}).ok());
