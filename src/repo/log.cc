@@ -109,7 +109,9 @@ struct Applier {
   void operator()(const Rotate& e) const {
     if (e.epoch == state.epoch() + 1) state.read_keys.emplace(e.epoch, e.read);
   }
-  void operator()(const AddDomain& e) const { state.domains.try_emplace(e.domain, e, std::nullopt); }
+  void operator()(const AddDomain& e) const {
+    state.domains.try_emplace(e.domain, LogState::KeyDomain{e, std::nullopt});
+  }
   void operator()(const EraseDomain& e) const {
     const auto at = state.domains.find(e.domain);
     if (at != state.domains.end() && !at->second.erased) at->second.erased = e;

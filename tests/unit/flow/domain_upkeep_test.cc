@@ -4,6 +4,7 @@
 #include "flow/key_domains.h"
 #include "flow/mirror.h"
 #include "flow/prune.h"
+#include "flow/rebuild_index.h"
 #include "flow/rekey.h"
 #include "flow/repair.h"
 #include "repo/rotation.h"
@@ -134,6 +135,15 @@ TEST_F(DomainUpkeep, LostChunksComeBackFromTheirOwnDomainOnly) {
   EXPECT_EQ(lost(), 0u);
   expect_apart(4);
   expect_clean();
+}
+
+TEST_F(DomainUpkeep, AnIndexKnowsItsOwnDomainOnly) {
+  const auto repository = open();
+  for (const model::Domain domain : {model::Domain{0}, domain_}) {
+    const auto report = rebuild_index(*repository, *local_of(*repository, domain), false, silent_, {});
+    ASSERT_TRUE(report.ok()) << report.error().text();
+    EXPECT_EQ(report.value().transactions, 1u);
+  }
 }
 
 TEST_F(DomainUpkeep, WhatWasErasedIsNeitherDamageNorWanted) {
