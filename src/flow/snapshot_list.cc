@@ -16,6 +16,7 @@ void SnapshotList::add(const repo::Snapshot& snapshot) {
   facts.host = commit.host;
   facts.paths = commit.paths;
   facts.tags = snapshot.tags;
+  facts.domain = snapshot.domain;
   facts.complete = !commit.partial;
   facts_.push_back(std::move(facts));
   all_.push_back(&snapshot);
@@ -32,7 +33,8 @@ SnapshotList SnapshotList::forgotten(repo::History history) {
   for (const repo::Snapshot& snapshot : list.history_->commits) {
     const bool retired =
         list.history_->log.deleted.contains({snapshot.commit.transaction, repo::kOwnObjects});
-    if (snapshot.forgotten && !retired && snapshot.commit.kind == model::CommitKind::snapshot)
+    if (snapshot.forgotten && !snapshot.erased && !retired &&
+        snapshot.commit.kind == model::CommitKind::snapshot)
       list.add(snapshot);
   }
   return list;
@@ -48,17 +50,25 @@ Result<SnapshotList> SnapshotList::readable(const repo::Repository& repository, 
   return present(std::move(history));
 }
 
+// Why a snapshot isn't found, where that isn't simply so.
+Result<void> SnapshotList::explain_missing(const model::SnapshotWord& word, const Error& missing) const {
+  for (const repo::Snapshot& snapshot : history_->commits) {
+    if (!word.latest && snapshot.erased && snapshot.id.starts_with(word.prefix))
+      return erased_error("snapshot " + short_id(snapshot), history_->log, snapshot.commit.domain);
+  }
+  const std::vector<std::string>& unreadable = history_->unreadable;
+  if (unreadable.empty()) return {};
+  return Error(Errc::not_found, fmt::format("{} among those that can be read; {} can't: {}", missing.text(),
+                                            unreadable.size(), unreadable.front()))
+      .hint("'holdfast check' says more");
+}
+
 Result<PickedSnapshot> SnapshotList::pick(std::string_view word, const model::Filter& filter) const {
   const model::SnapshotWord parsed = TRY(model::parse_snapshot_word(word));
-  auto found = model::find_snapshot(parsed, facts_, filter);
-  const std::vector<std::string>& unreadable = history_->unreadable;
-  if (!found.ok() && found.error().kind() == Errc::not_found && !unreadable.empty()) {
-    return Error(Errc::not_found, fmt::format("{} among those that can be read; {} can't: {}",
-                                              found.error().text(), unreadable.size(), unreadable.front()))
-        .hint("'holdfast check' says more");
-  }
-  const std::size_t index = TRY(std::move(found));
-  return PickedSnapshot{all_[index], parsed.sub_path};
+  const auto index = model::find_snapshot(parsed, facts_, filter);
+  if (index.ok()) return PickedSnapshot{all_[index.value()], parsed.sub_path};
+  if (index.error().kind() == Errc::not_found) TRY(explain_missing(parsed, index.error()));
+  return index.error().copy();
 }
 
 Result<std::vector<const repo::Snapshot*>> SnapshotList::pick_all(const std::vector<std::string>& words,

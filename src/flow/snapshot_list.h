@@ -38,6 +38,7 @@ class SnapshotList {
  private:
   explicit SnapshotList(repo::History history);
   void add(const repo::Snapshot& snapshot);
+  Result<void> explain_missing(const model::SnapshotWord& word, const Error& missing) const;
 
   std::unique_ptr<const repo::History> history_;
   std::vector<const repo::Snapshot*> all_;  // oldest first

@@ -4,7 +4,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <fmt/core.h>
+
 #include <cerrno>
+#include <filesystem>
 
 #include "base/codec.h"
 #include "base/fd.h"
@@ -28,13 +31,19 @@ int make_directories(const std::string& path) {
   return errno == ENOENT && of_parent != 0 ? of_parent : errno;
 }
 
+std::string folder_of(const std::string& directory, const RepositoryId& id, model::Domain domain) {
+  const std::string whole = directory + "/" + hex(id);
+  return domain == 0 ? whole : fmt::format("{}/domain-{:08x}", whole, domain);
+}
+
 }  // namespace
 
-std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const Repository& repository) {
+std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const Repository& repository,
+                                             SharedDomainKeys keys) {
   std::string mine;
   std::optional<Error> trouble;
   if (!directory.empty() && repository.secrets().content) {
-    mine = directory + "/" + hex(repository.config().id);
+    mine = folder_of(directory, repository.config().id, keys->domain());
     if (const int failure = make_directories(mine); failure != 0)
       trouble = errno_error(failure, "make " + mine);
   }
@@ -45,15 +54,25 @@ std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const
       trouble = errno_error(errno, "write " + directory + "/CACHEDIR.TAG");
   }
   if (trouble) mine.clear();
-  std::unique_ptr<LocalState> state(new LocalState(std::move(mine), repository));  // NOLINT: private
+  std::unique_ptr<LocalState> state(  // NOLINT: private
+      new LocalState(std::move(mine), repository, std::move(keys)));
   state->trouble_ = std::move(trouble);
   return state;
 }
 
-LocalState::LocalState(std::string directory, const Repository& repository)
+void LocalState::drop_erased(const std::string& directory, const RepositoryId& id, const LogState& log) {
+  if (directory.empty()) return;
+  for (const auto& [domain, state] : log.domains) {
+    std::error_code ignored;  // it is tried again whenever the log is read
+    if (state.erased) std::filesystem::remove_all(folder_of(directory, id, domain), ignored);
+  }
+}
+
+LocalState::LocalState(std::string directory, const Repository& repository, SharedDomainKeys keys)
     : directory_(std::move(directory)),
       random_(repository.random()),
-      key_(repository.secrets().content ? repository.local_key() : crypto::Key()) {
+      keys_(std::move(keys)),
+      key_(repository.secrets().content ? keys_->local(repository.config().id) : crypto::Key()) {
   const auto id = random_.array<8>();
   std::memcpy(&fallback_.id, id.data(), id.size());
 }
