@@ -76,7 +76,7 @@ model::Entry World::entry(std::size_t leaf, std::size_t i) const {
 model::Child World::store(repo::ChunkWriter& chunks, model::ChunkType type, Bytes plain) {
   Buffer typed{static_cast<std::uint8_t>(type)};
   append(typed, plain);
-  const model::ChunkId id = crypto::keyed_hash(repository_->chunk_id_key(), typed);
+  const model::ChunkId id = crypto::keyed_hash(repository_->keys()->chunk_id(), typed);
   Buffer packed;
   const bool pays = compressor_.compress(plain, 3, packed);
   model::Child child;

@@ -56,6 +56,8 @@ void declare(Syntax& syntax, BackupOptions& options) {
   declare_inputs(syntax, options);
   declare_filters(syntax, options);
   syntax.option("--tag", "TAG[,TAG]", &options.tags, "tags of the snapshot");
+  syntax.option("--domain", "NAME", &options.domain,
+                "store it in this key domain, which can be erased as a whole later; see key domain");
   syntax.option("-H,--host", "HOST", &options.host, "the machine's name in the snapshot");
   syntax.option("--time", "TIME", &options.time,
                 "the snapshot's time instead of now: \"2026-08-01 12:34:56\"");
@@ -125,21 +127,32 @@ std::string summary_text(const flow::BackupReport& report, bool dry_run, std::ui
 
 }  // namespace
 
+namespace {
+
+Result<Session> open_to_store(Context& context, const std::string& domain) {
+  Session session =
+      TRY(open_session(context, {repo::Right::deduplicate, repo::Right::index, repo::Right::commit}));
+  if (!domain.empty()) session.local = TRY(local_of_domain(context, session, domain));
+  return session;
+}
+
+}  // namespace
+
 Result<int> run(Context& context, const BackupOptions& options) {
   const std::int64_t started = system_clock().ticks_ns();
   flow::BackupSpec spec = TRY(backup_spec(context, options));
   ProgressOptions show = TRY(progress_options(context));
   show.absolute = true;
   Input input = TRY(open_input(options, spec));
-  const Session session =
-      TRY(open_session(context, {repo::Right::deduplicate, repo::Right::index, repo::Right::commit}));
+  const Session session = TRY(open_to_store(context, options.domain));
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
   // Counting costs a second walk: not where nobody would see what comes of it.
   if (!progress.is_shown()) input.ahead = nullptr;
   flow::Meter meter(*input.source, progress, std::move(input.ahead));
   auto done = flow::backup(meter, *session.repository, *session.local, spec, meter, context.stop);
   progress.finish();
-  const flow::BackupReport report = TRY(std::move(done));
+  if (!done.ok()) return std::move(done).error();
+  const flow::BackupReport& report = done.value();
   const auto seconds = static_cast<std::uint64_t>((system_clock().ticks_ns() - started) / 1'000'000'000);
   if (context.global.json) {
     context.out.line(summary_json(report, options.dry_run, seconds));

@@ -195,8 +195,10 @@ int warn_unreadable(const Context& context, const repo::History& history) {
   if (!history.log_trouble.empty())
     tell_error(
         json, "the log can't be read to its end, so some of this may be out of date: " + history.log_trouble);
-  const bool whole =
-      history.unreadable.empty() && history.contradictions.empty() && history.log_trouble.empty();
+  for (const std::string& why : history.nameless)
+    tell_error(json, "what a snapshot is of can't be known: " + why);
+  const bool whole = history.nameless.empty() && history.unreadable.empty() &&
+                     history.contradictions.empty() && history.log_trouble.empty();
   return whole ? 0 : 3;
 }
 

@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <iterator>
+#include <map>
+
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/snapshot_view.h"
@@ -18,10 +21,24 @@ void declare(Syntax& syntax, CopyOptions& options) {
   syntax.option("--from-password-command", "COMMAND", &options.from_password_command,
                 "a shell command that prints its password");
   declare_filter(syntax, options.filter);
+  syntax.option("--to-domain", "NAME", &options.to_domain,
+                "copy into this key domain; default: into the one of the same name; none: into no domain");
   syntax.flag("-n,--dry-run", &options.dry_run, "only say what would be done");
 }
 
 namespace {
+
+// By the name of the key domain that they are copied into; "": none. A copy outside of its domain would
+// outlive the domain's erasure, so that has to be asked for.
+std::map<std::string, std::vector<const repo::Snapshot*>> by_domain(
+    const std::vector<const repo::Snapshot*>& snapshots, const std::string& wanted) {
+  std::map<std::string, std::vector<const repo::Snapshot*>> out;
+  for (const repo::Snapshot* snapshot : snapshots) {
+    const std::string domain = wanted.empty() ? snapshot->domain : wanted == "none" ? "" : wanted;
+    out[domain].push_back(snapshot);
+  }
+  return out;
+}
 
 std::string copied_json(const flow::CopiedSnapshot& copied) {
   JsonObject object;
@@ -60,8 +77,13 @@ Result<int> run(Context& context, const CopyOptions& options) {
     return warn_unreadable(context, list.history());
   }
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
-  const flow::CopyReport report =
-      TRY(flow::copy(*from.repository, picked, *to.repository, *to.local, progress, context.stop));
+  flow::CopyReport report;
+  for (const auto& [domain, snapshots] : by_domain(picked, options.to_domain)) {
+    const auto local = TRY_AS(local_of_domain(context, to, domain), "the repository to copy to");
+    flow::CopyReport part =
+        TRY(flow::copy(*from.repository, snapshots, *to.repository, *local, progress, context.stop));
+    std::move(part.snapshots.begin(), part.snapshots.end(), std::back_inserter(report.snapshots));
+  }
   progress.finish();
   for (const flow::CopiedSnapshot& copied : report.snapshots) {
     if (context.global.json) {

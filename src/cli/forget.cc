@@ -83,6 +83,7 @@ Result<model::Policy> policy_of(const ForgetOptions& options) {
 
 std::string group_title(const model::Group& group, const model::GroupBy& by) {
   std::string title = "Snapshots";
+  if (!group.domain.empty()) title += " of key domain " + printable(group.domain);
   if (by.host) title += " of host " + printable(group.host);
   if (by.tags) title += " with tags " + printable(model::to_string(group.tags));
   if (by.paths) title += " of [" + printable(joined(group.paths, ", ")) + "]";
@@ -123,6 +124,7 @@ std::string group_json(const flow::ForgetPlan& plan, const model::Group& group) 
   }
   JsonObject object;
   object.add("tags", group.tags).add("host", group.host).add("paths", group.paths);
+  if (!group.domain.empty()) object.add("domain", group.domain);
   object.raw("keep", json_array(keep)).raw("remove", json_array(remove)).raw("reasons", json_array(reasons));
   return object.text();
 }

@@ -14,7 +14,9 @@ std::string key_details() {
          "public one in FILE.pub. kit writes all secrets as a text to print and keep; recover adds a "
          "password from such a text when all others are lost. rotate makes a new read key: what is "
          "written afterwards opens only for keys made from then on, for the one in use and for "
-         "recipients that may read; what was written before opens as before. Roles: admin may do all; "
+         "recipients that may read; what was written before opens as before. domain add makes a key domain, "
+         "into which backup --domain stores under a secret of its own; domain erase destroys that secret, so "
+         "that no key and no kit reads any of its snapshots again. Roles: admin may do all; "
          "read reads; write adds snapshots and can neither read nor remove earlier ones; maint forgets "
          "and prunes without reading; audit verifies packs.";
 }
@@ -23,11 +25,12 @@ std::string key_id(const std::string& name) { return name.substr(std::string_vie
 
 void declare(Syntax& syntax, KeyOptions& options) {
   Argument& action = syntax.argument("ACTION", &options.action, "what to do");
-  action.choices = {"list", "add", "remove", "passwd", "new-recipient", "kit", "recover", "rotate"};
+  action.choices = {"list", "add", "remove", "passwd", "new-recipient", "kit", "recover", "rotate", "domain"};
   action.required = true;
   syntax.argument("WORD", &options.words,
                   "for remove the key, or the beginning of its id; for new-recipient a file; for recover "
-                  "the files with the kit or its shares, else it is read from the standard input");
+                  "the files with the kit or its shares, else it is read from the standard input; for domain "
+                  "list, add NAME or erase NAME");
   Option& role = syntax.option("--role", "ROLE", &options.role,
                                "what the new key may do; default: all that the present one may");
   role.choices = {"admin", "read", "write", "maint", "audit"};
@@ -41,6 +44,8 @@ void declare(Syntax& syntax, KeyOptions& options) {
   syntax.option("--label", "TEXT", &options.label, "what the new key is called; default: user@host");
   syntax.option("--user", "USER", &options.user, "the user in that name");
   syntax.option("--host", "HOST", &options.host, "the machine in that name");
+  syntax.option("--confirm", "NAME", &options.confirm,
+                "for domain erase: the name again, since nothing undoes it");
   syntax.flag("-n,--dry-run", &options.dry_run, "only say what would be done");
 }
 
@@ -218,6 +223,7 @@ Result<int> change_password(Context& context, const Session& session, const KeyO
 Result<int> run(Context& context, const KeyOptions& options) {
   if (options.action == "kit") return print_kit(context, options);
   if (options.action == "recover") return recover(context, options);
+  if (options.action == "domain") return manage_domains(context, options);
   if (options.action == "new-recipient") return new_recipient(context, options);
   if (options.action == "rotate") return rotate(context, options);
   const Session session = TRY(open_session(context, {}));

@@ -17,5 +17,6 @@ std::string key_id(const std::string& name);
 Result<int> print_kit(Context& context, const KeyOptions& options);
 Result<int> rotate(Context& context, const KeyOptions& options);
 Result<int> recover(Context& context, const KeyOptions& options);
+Result<int> manage_domains(Context& context, const KeyOptions& options);
 
 }  // namespace holdfast::cli

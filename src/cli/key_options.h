@@ -14,6 +14,7 @@ struct KeyOptions {
   std::string shares, threshold, target;
   std::string label;
   std::string user, host;
+  std::string confirm;
   bool dry_run = false;
 };
 

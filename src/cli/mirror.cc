@@ -35,6 +35,7 @@ std::string summary_json(const flow::MirrorReport& report, const flow::MirrorRem
       .add("objects_removed", removals.objects)
       .add("bytes_removed", removals.bytes)
       .add("unexplained", removals.unexplained);
+  object.add("secrets_destroyed", report.secrets_destroyed).add("secrets_left", report.secrets_left);
   return object.raw("findings", findings_json(report.findings)).text();
 }
 
@@ -52,6 +53,11 @@ std::string summary_text(const flow::MirrorReport& report, const flow::MirrorRem
       counted(report.objects, "object"), size_text(report.copied_bytes), report.there);
   if (options.verify)
     out += fmt::format("{} verified against the source\n", counted(report.verified, "object"));
+  if (report.secrets_destroyed > 0) {
+    out += fmt::format("{} {} of key domains that were erased\n",
+                       options.dry_run ? "would destroy" : "destroyed",
+                       counted(report.secrets_destroyed, "secret"));
+  }
   if (report.vanished > 0)
     out += fmt::format("{} removed from the source meanwhile\n", counted(report.vanished, "object"));
   if (removals.objects > 0) {
@@ -125,7 +131,7 @@ Result<int> run(Context& context, const MirrorOptions& options) {
   const bool explained =
       std::all_of(removals.unexplained.begin(), removals.unexplained.end(),
                   [](const std::string& name) { return name.starts_with(repo::kKeyPrefix); });
-  return explained ? 0 : exit_code(Errc::partial);
+  return explained && report.secrets_left.empty() ? 0 : exit_code(Errc::partial);
 }
 
 }  // namespace holdfast::cli

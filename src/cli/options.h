@@ -30,6 +30,7 @@ struct FilterOptions {
   Words hosts;
   Words paths;
   Words tags;
+  Words domains;
 };
 
 struct InitOptions {
@@ -52,6 +53,7 @@ struct BackupOptions {
   bool from_command = false;
   std::string stdin_filename = "stdin";
   Words tags;
+  std::string domain;
   std::string host;
   std::string time;
   bool full = false, incremental = false, differential = false, force = false;

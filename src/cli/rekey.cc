@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <iterator>
+#include <set>
+
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/snapshot_view.h"
@@ -69,8 +72,14 @@ Result<int> run(Context& context, const RekeyOptions& options) {
     return warn_unreadable(context, plan.history);
   }
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
-  const flow::CopyReport report =
-      TRY(flow::rekey(*session.repository, plan, *session.local, progress, context.stop));
+  std::set<model::Domain> domains;
+  for (const repo::Snapshot* snapshot : plan.snapshots) domains.insert(snapshot->commit.domain);
+  flow::CopyReport report;
+  for (const model::Domain domain : domains) {
+    const auto local = TRY(local_of_domain(context, session, domain));
+    flow::CopyReport part = TRY(flow::rekey(*session.repository, plan, *local, progress, context.stop));
+    std::move(part.snapshots.begin(), part.snapshots.end(), std::back_inserter(report.snapshots));
+  }
   progress.finish();
   tell(context, plan, report);
   return progress.problems() > 0 ? exit_code(Errc::partial) : warn_unreadable(context, plan.history);

@@ -95,8 +95,9 @@ Result<int> run(Context& context, const RewriteOptions& options) {
   std::reverse(picked.begin(), picked.end());
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
   for (const repo::Snapshot* snapshot : picked) {
+    const auto local = TRY(local_of_domain(context, session, snapshot->commit.domain));
     const flow::Rewritten rewritten =
-        TRY_AS(flow::rewrite(*session.repository, *snapshot, spec, *session.local, progress, context.stop),
+        TRY_AS(flow::rewrite(*session.repository, *snapshot, spec, *local, progress, context.stop),
                "rewriting snapshot " + snapshot->id.substr(0, 8));
     if (rewritten.changed && options.forget && !options.dry_run) {
       flow::ForgetSpec forget;

@@ -27,6 +27,7 @@ JsonObject snapshot_json(const repo::History& history, const repo::Snapshot& sna
   if (!commit.excludes.empty()) object.add("excludes", commit.excludes);
   if (!snapshot.tags.empty()) object.add("tags", snapshot.tags);
   object.add("program_version", commit.program);
+  if (!snapshot.domain.empty()) object.add("domain", snapshot.domain);
   if (commit.partial) object.add("partial", true);
   JsonObject summary;
   summary.add("backup_start", time_text_exact(commit.start, commit.zone_minutes));
@@ -49,12 +50,15 @@ void declare_filter(Syntax& syntax, FilterOptions& options) {
   syntax.option("--path", "PATH", &options.paths, "only snapshots that include this path");
   syntax.option("--tag", "TAG[,TAG]", &options.tags,
                 "only snapshots with all these tags; '' means without any");
+  syntax.option("--domain", "NAME", &options.domains,
+                "only snapshots of this key domain; '' means those in none");
 }
 
 model::Filter filter_of(const FilterOptions& options) {
   model::Filter filter;
   filter.hosts = options.hosts;
   filter.paths = options.paths;
+  filter.domains = options.domains;
   for (const std::string& tags : options.tags) filter.tags.push_back(model::parse_tag_list(tags));
   return filter;
 }

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <map>
 
 #include "cli/commands.h"
@@ -26,13 +27,14 @@ using Snapshots = std::vector<const repo::Snapshot*>;
 
 // What snapshots are told apart by.
 struct GroupKey {
-  std::string host;
+  std::string domain, host;
   std::vector<std::string> paths, tags;
   auto operator<=>(const GroupKey&) const = default;
 };
 
 GroupKey key_of(const repo::Snapshot& snapshot, const model::GroupBy& by) {
   GroupKey key;
+  key.domain = snapshot.domain;
   if (by.host) key.host = snapshot.commit.host;
   if (by.paths) key.paths = snapshot.commit.paths;
   if (by.tags) key.tags = snapshot.tags;
@@ -51,12 +53,19 @@ Snapshots last_of_each(const Snapshots& snapshots, std::uint64_t count) {
 }
 
 std::string table(const Snapshots& snapshots, bool compact) {
-  Table table(compact ? std::vector<std::string>{"ID", "Time", "Host", "Tags", ">Size"}
-                      : std::vector<std::string>{"ID", "Time", "Host", "Tags", "Paths", ">Size"});
+  const bool domains = std::any_of(snapshots.begin(), snapshots.end(),
+                                   [](const repo::Snapshot* s) { return !s->domain.empty(); });
+  std::vector<std::string> head = {"ID", "Time", "Host"};
+  if (domains) head.emplace_back("Domain");
+  head.emplace_back("Tags");
+  if (!compact) head.emplace_back("Paths");
+  head.emplace_back(">Size");
+  Table table(std::move(head));
   for (const repo::Snapshot* snapshot : snapshots) {
     const std::string mark = snapshot->commit.partial ? " (partial)" : "";
     std::vector<std::string> row = {flow::short_id(*snapshot), time_text(snapshot->commit.start) + mark,
                                     printable(snapshot->commit.host)};
+    if (domains) row.push_back(printable(snapshot->domain));
     row.push_back(printable(joined(snapshot->tags, ",")));
     if (!compact) {
       std::vector<std::string> paths;
@@ -84,6 +93,7 @@ void show_groups(Context& context, const flow::SnapshotList& list, const Snapsho
   for (const auto& [key, members] : groups) {
     if (context.global.json) {
       JsonObject names;
+      if (!key.domain.empty()) names.add("domain", key.domain);
       names.add("hostname", key.host).add("paths", key.paths).add("tags", key.tags);
       objects.push_back(JsonObject()
                             .raw("group_key", names.text())
@@ -92,6 +102,7 @@ void show_groups(Context& context, const flow::SnapshotList& list, const Snapsho
       continue;
     }
     std::string title = "snapshots";
+    if (!key.domain.empty()) title += " of key domain " + printable(key.domain);
     if (by.host) title += " of host " + printable(key.host);
     if (by.tags) title += " with tags [" + printable(joined(key.tags, ", ")) + "]";
     if (by.paths) title += " of paths [" + printable(joined(key.paths, ", ")) + "]";

@@ -49,6 +49,7 @@ struct CopyOptions {
   FilterOptions filter;
   Words ids;
   std::string from_repository, from_repository_file, from_password_file, from_password_command;
+  std::string to_domain;
   bool dry_run = false;
 };
 

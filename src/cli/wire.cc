@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "cli/backup_input.h"
+#include "flow/key_domains.h"
 #include "repo/key_file.h"
 #include "storage/posix_disk.h"
 #include "storage/retry.h"
@@ -184,9 +185,27 @@ Result<Session> open_session(const Context& context, const RepositoryChoice& cho
   TRY(repo::require(session.repository->secrets(), needed));
   session.repository->remember_in(state_directory(context.global, context.environment),
                                   place_of(session.storage->describe()));
-  session.local =
-      repo::LocalState::open(cache_directory(context.global, context.environment), *session.repository);
+  const std::string caches = cache_directory(context.global, context.environment);
+  session.repository->on_log = [caches, id = session.repository->config().id](const repo::LogState& log) {
+    repo::LocalState::drop_erased(caches, id, log);
+  };
+  session.local = repo::LocalState::open(caches, *session.repository);
   return session;
+}
+
+Result<std::unique_ptr<repo::LocalState>> local_of_domain(const Context& context, const Session& session,
+                                                          const std::string& domain) {
+  repo::SharedDomainKeys keys = session.repository->keys();
+  if (!domain.empty()) keys = TRY(flow::domain_named(*session.repository, domain, context.stop));
+  const std::string caches = cache_directory(context.global, context.environment);
+  return repo::LocalState::open(caches, *session.repository, std::move(keys));
+}
+
+Result<std::unique_ptr<repo::LocalState>> local_of_domain(const Context& context, const Session& session,
+                                                          model::Domain domain) {
+  const auto keys = TRY(session.repository->domain_keys(domain, context.stop));
+  const std::string caches = cache_directory(context.global, context.environment);
+  return repo::LocalState::open(caches, *session.repository, keys);
 }
 
 repo::Doors doors_of(storage::Storage& storage) { return {storage, system_clock(), system_random()}; }

@@ -56,6 +56,11 @@ Result<Session> open_session(const Context& context, const RepositoryChoice& cho
 inline Result<Session> open_session(const Context& context, Needed needed) {
   return open_session(context, choice_of(context.global), needed);
 }
+// What this machine remembers about one key domain of the session's repository; "" stands for none.
+Result<std::unique_ptr<repo::LocalState>> local_of_domain(const Context& context, const Session& session,
+                                                          const std::string& domain);
+Result<std::unique_ptr<repo::LocalState>> local_of_domain(const Context& context, const Session& session,
+                                                          model::Domain domain);
 // What commands that look into snapshots need.
 inline constexpr Needed kReading = {repo::Right::index, repo::Right::read, repo::Right::deduplicate};
 

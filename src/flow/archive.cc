@@ -53,7 +53,7 @@ class Slices {
 
 }  // namespace
 
-Archive::Archive(const Context& context) : context_(context), repository_(context.transaction.repository()) {
+Archive::Archive(const Context& context) : context_(context), keys_(context.transaction.keys()) {
   const repo::LocalSummary& summary = context_.previous.summary();
   const Previous& last = context_.baseline != nullptr ? *context_.baseline : context_.previous;
   if (last.snapshot() != nullptr) expected_ = last.snapshot()->commit.roots.front();
@@ -162,7 +162,7 @@ Result<void> Archive::take(source::Item& item, std::stop_token) {
     Encoder name;
     name.u64(item.device);
     name.u64(item.stamp.inode);
-    item.entry.link_group = first_word(crypto::keyed_hash(repository_.tree_key(), name.bytes())) | 1;
+    item.entry.link_group = first_word(crypto::keyed_hash(keys_.tree(), name.bytes())) | 1;
   }
   if (regular && item.entry.size_bytes > 0 && item.entry.size_bytes <= kBundledFileBytesMax) {
     // A file that was large may lie in a great many places; of a bundle that is mostly dead nothing is kept.
@@ -195,7 +195,7 @@ bool Archive::bundle_ends(const model::Entry& entry) const {
   Encoder name;
   name.u64(entry.size_bytes);
   name.raw(as_bytes(entry.path.substr(slash == entry.path.npos ? 0 : slash + 1)));
-  const std::uint64_t word = first_word(crypto::keyed_hash(repository_.bundle_key(), name.bytes()));
+  const std::uint64_t word = first_word(crypto::keyed_hash(keys_.bundle(), name.bytes()));
   return (word >> 32) < ((entry.size_bytes + 256) << 32) / kBundleBytes;
 }
 

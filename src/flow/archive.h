@@ -103,7 +103,7 @@ class Archive {
   void fail(std::string_view path, std::string_view during, const Error& error);
 
   Context context_;
-  const repo::Repository& repository_;
+  const repo::DomainKeys& keys_;
   model::Root expected_;  // of the previous snapshot: how much there was
   model::Time racy_from_;
   std::shared_ptr<Job> open_bundle_;

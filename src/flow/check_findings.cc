@@ -106,6 +106,12 @@ void CheckFindings::add(std::string kind, std::string object, const Error& error
   put({{severity, std::move(kind), std::move(object), {}, error.text()}, std::move(where)}, error.kind());
 }
 
+void CheckFindings::add_for(std::vector<std::string> snapshots, std::string kind, std::string object,
+                            const Error& error) {
+  const Severity severity = severity_of(error.kind());
+  put({{severity, std::move(kind), std::move(object), std::move(snapshots), error.text()}, {}}, error.kind());
+}
+
 void CheckFindings::add_for(const std::string& snapshot, std::string kind, std::string object,
                             const Error& error) {
   put({{severity_of(error.kind()), std::move(kind), std::move(object), {snapshot}, error.text()}, {}},

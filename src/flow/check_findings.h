@@ -33,6 +33,7 @@ class CheckFindings {
   // Damaged or unreachable, as the error says.
   void add(std::string kind, std::string object, const Error& error, std::optional<DamagedSlots> where = {});
   // The same, of something that just this snapshot needs.
+  void add_for(std::vector<std::string> snapshots, std::string kind, std::string object, const Error& error);
   void add_for(const std::string& snapshot, std::string kind, std::string object, const Error& error);
 
   // True where a finding covers that chunk already.

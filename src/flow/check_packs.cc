@@ -112,9 +112,10 @@ Result<void> PackCheck::read_all(const PackPlan& plan, repo::PackReader& pack, P
   const repo::Identity& identity = frames.header().identity;
   const repo::SessionKey session = TRY(repository_.session_key(plan.object.id.transaction, stop));
   TRY(repo::expect_session(identity, session));
+  const repo::SharedDomainKeys keys = TRY(repository_.domain_keys(session.place.domain, stop));
   ChunkScan chunks(pack.directory(), identity.payload_bytes(),
                    repo::FrameCipher(repo::data_keys(session.secret, identity.salt), frames.identity_hash()),
-                   repository_.chunk_id_key(), buffers_);
+                   keys->chunk_id(), buffers_);
   FrameLosses losses(frames.trailer());
   Result<void> trouble;
   const auto visit = [&](std::uint32_t position, Bytes frame, bool whole) {

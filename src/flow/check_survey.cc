@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "crypto/hash.h"
+#include "flow/check_domains.h"
 #include "repo/live.h"
 #include "repo/rights.h"
 
@@ -53,6 +54,7 @@ class Surveyor {
   std::set<TransactionId> vanished_;                       // whose fate was removed since it was listed
   repo::LogState log_;
   std::string log_trouble_;
+  std::set<model::Domain> lost_domains_;  // whose secret is not there
   std::vector<repo::Snapshot> live_;
   bool needs_known_ = true;
   std::map<PackId, PackPlan> packs_;
@@ -68,6 +70,7 @@ Result<Survey> Surveyor::run(const OnHistory& on_history) {
   if (on_history && repository_.remembers()) TRY(compare_with_memory(seen, on_history));
   choose_live();
   check_keys();
+  lost_domains_ = check_domains(repository_, {log_, log_trouble_.empty(), live_}, findings_, stop_);
   check_transactions();
   check_chain();
   gather_references();
@@ -176,7 +179,7 @@ void Surveyor::choose_live() {
   std::erase_if(commits_, [&](const repo::Snapshot& s) { return retired(s.commit.transaction); });
   const repo::LastOfRuns last = repo::last_of_runs(commits_);
   for (repo::Snapshot& s : commits_) {
-    s.forgotten = log_.forgotten.contains(s.commit.transaction);
+    s.forgotten = log_.dropped(s.commit);
     if (!repo::is_live(s, log_, last)) continue;
     ++(s.commit.kind == model::CommitKind::checkpoint ? report_.checkpoints : report_.snapshots);
     live_.push_back(s);
@@ -229,15 +232,18 @@ void Surveyor::check_transaction(const repo::Snapshot& snapshot) {
     return false;
   };
   const auto open = vital(Vital::open, "transaction", name("open"));
-  if (open && repository_.secrets().read) {
+  const bool erased = log_.erased(snapshot.commit.domain);  // then nobody can know more, nor needs to
+  if (open && repository_.secrets().read && !erased && !lost_domains_.contains(snapshot.commit.domain)) {
     const auto secret = repository_.session_key(id, stop_);
     if (!secret.ok()) findings_.add("transaction", name("open"), secret.error());
+    if (secret.ok() && secret.value().place.domain != snapshot.commit.domain)
+      findings_.damaged("transaction", name("open"), "it is of another key domain than its commit");
   }
   if (as_committed(Vital::manifest, snapshot.commit.manifest_hash, name("man"))) {
     const auto manifest = repository_.read_manifest(id, stop_);
-    if (manifest.ok()) {
+    if (manifest.ok() && !erased) {
       add_manifest(manifest.value());
-    } else {
+    } else if (!manifest.ok()) {
       findings_.add("transaction", name("man"), manifest.error());
     }
   }

@@ -23,7 +23,7 @@ class Copier {
         local_(local),
         observer_(observer),
         renewal_(renewal),
-        chunks_(from, source.log, to) {}
+        chunks_(from, source.log) {}
 
   Result<CopiedSnapshot> run(const repo::Snapshot& snapshot, std::stop_token stop);
 
@@ -44,6 +44,7 @@ class Copier {
   Observer& observer_;
   const Renewal* const renewal_;  // null: the copies go into another repository
   ChunkCopier chunks_;
+  bool same_ids_ = false;                           // equal chunks have equal ids on both sides
   std::map<model::ShortId, model::Address> nodes_;  // of trees in the destination, of this run
   std::map<model::TransactionId, model::TransactionId> transactions_;  // source's to destination's
   std::optional<model::Commit> before_;                                // the last one of this run
@@ -71,7 +72,7 @@ bool Copier::same_entry(const model::Entry& mine, const model::Entry& theirs) co
     const model::Extent& a = mine.content[i];
     const model::Extent& b = theirs.content[i];
     if (a.hole != b.hole || a.length != b.length) return false;
-    if (chunks_.same_secret() && a.id != b.id) return false;
+    if (same_ids_ && a.id != b.id) return false;
   }
   return true;
 }
@@ -100,6 +101,7 @@ Result<bool> Copier::same_trees(const model::Commit& mine, const model::Commit& 
 
 Result<const repo::Snapshot*> Copier::find_copy(const repo::Snapshot& snapshot, std::stop_token stop) {
   for (const repo::Snapshot* candidate : destination_.snapshots()) {
+    if (candidate->commit.domain != local_.keys()->domain()) continue;
     if (!same_record(snapshot.commit, candidate->commit)) continue;
     if (renewal_ != nullptr) {
       const bool fresh = TRY(needs_only(to_, *candidate, renewal_->fresh, stop));
@@ -162,6 +164,8 @@ const model::Commit* Copier::usable_before(const repo::LogState& log) const {
 Result<CopiedSnapshot> Copier::run(const repo::Snapshot& snapshot, std::stop_token stop) {
   CopiedSnapshot result;
   result.from = snapshot.id;
+  const repo::SharedDomainKeys theirs = TRY_AS(from_.domain_keys(snapshot.commit.domain, stop), "the source");
+  same_ids_ = same_ids(*theirs, *local_.keys());
   const repo::Snapshot* there = TRY(find_copy(snapshot, stop));
   if (there != nullptr) {
     result.to = there->id;
@@ -178,7 +182,7 @@ Result<CopiedSnapshot> Copier::run(const repo::Snapshot& snapshot, std::stop_tok
   std::vector<model::Root> roots;
   for (const model::Root& root : snapshot.commit.roots) {
     repo::LocalTreeWriter nothing("", local_.key(), to_.random());
-    repo::TreeWriter tree(to_, metadata, references, nothing, {});
+    repo::TreeWriter tree(metadata, references, nothing, {});
     tree.find = [&](const model::ShortId& id) -> std::optional<model::Address> {
       const auto node = nodes_.find(id);
       if (node == nodes_.end() || !transaction->log().usable(node->second)) return std::nullopt;

@@ -27,9 +27,9 @@ struct CopyReport {
   std::vector<CopiedSnapshot> snapshots;  // in the order given
 };
 
-// `local` is the destination's. A copy keeps host, user, program, paths, tags, excludes, times, mode and
-// statistics, not its id. Every snapshot is a transaction of its own: after an error or stop those before it
-// are there, and a later run skips them.
+// `local` is the destination's, of the key domain to copy into. A copy keeps host, user, program, paths,
+// tags, excludes, times, mode and statistics, not its id. Every snapshot is a transaction of its own: after
+// an error or stop those before it are there, and a later run skips them.
 //
 // A snapshot counts as copied before where the destination has one that is not forgotten, of the same host,
 // user, program, paths, times, statistics and totals, whose tree has the same entries: names, attributes,

@@ -12,10 +12,6 @@ namespace {
 constexpr std::size_t kMemberBytes = 16 + 4;
 constexpr int kLevel = 3;  // zstd
 
-bool same_content_secret(const repo::Repository& a, const repo::Repository& b) {
-  return crypto::equal(a.secrets().content->bytes(), b.secrets().content->bytes());
-}
-
 // Where a bundle's member table begins; nothing where it can't be.
 std::optional<std::size_t> table_of(Bytes bundle) {
   if (bundle.size() < 4) return std::nullopt;
@@ -42,8 +38,8 @@ Result<void> identify_members(Buffer& bundle, const crypto::Key& key) {
 
 }  // namespace
 
-ChunkCopier::ChunkCopier(const repo::Repository& from, const repo::LogState& log, const repo::Repository& to)
-    : from_(from), to_(to), same_secret_(same_content_secret(from, to)), reader_(from, log) {}
+ChunkCopier::ChunkCopier(const repo::Repository& from, const repo::LogState& log)
+    : from_(from), reader_(from, log) {}
 
 void ChunkCopier::begin(repo::Transaction& transaction, repo::ChunkWriter& chunks, Deduplicator& known) {
   transaction_ = &transaction;
@@ -61,6 +57,10 @@ Result<ChunkCopier::Copied> ChunkCopier::copy(const model::Address& address, std
   return copied;
 }
 
+bool same_ids(const repo::DomainKeys& a, const repo::DomainKeys& b) {
+  return crypto::equal(a.content().bytes(), b.content().bytes());
+}
+
 Result<ChunkCopier::Copied> ChunkCopier::bring(const model::Address& address, std::stop_token stop) {
   const repo::DirectoryEntry entry = TRY(reader_.describe(address, stop));
   const auto find = [&](const model::ChunkId& id) -> std::optional<Copied> {
@@ -68,16 +68,18 @@ Result<ChunkCopier::Copied> ChunkCopier::bring(const model::Address& address, st
     if (!place || place->offset != 0 || place->length != entry.plain_bytes) return std::nullopt;
     return Copied{place->chunk, model::short_id(id)};
   };
-  if (same_secret_) {
+  const repo::SharedDomainKeys theirs = TRY(from_.keys_of(address.pack.transaction, stop));
+  const repo::DomainKeys& mine = transaction_->keys();
+  if (same_ids(*theirs, mine)) {
     if (const auto there = find(entry.id)) return *there;
-    TRY(load(address, entry, stop));
+    TRY(load(address, entry, *theirs, stop));
     return put(entry.id, entry, stop);
   }
-  TRY(load(address, entry, stop));
+  TRY(load(address, entry, *theirs, stop));
   if (entry.type == model::ChunkType::bundle) {
-    TRY(identify_members(plain_, to_.member_id_key()));
+    TRY(identify_members(plain_, mine.member_id()));
   }
-  const repo::ChunkName name = repo::name_chunk(to_.chunk_id_key(), entry.type, plain_);
+  const repo::ChunkName name = repo::name_chunk(mine.chunk_id(), entry.type, plain_);
   if (const auto there = find(name.id)) return *there;
   if (entry.type == model::ChunkType::bundle) {
     const repo::NewChunk made = TRY(maker_.make(entry.type, name, plain_, kLevel));
@@ -90,7 +92,7 @@ Result<ChunkCopier::Copied> ChunkCopier::bring(const model::Address& address, st
 
 // The chunk as it is stored, and its plain text, which is compared with its id so that damage is not copied.
 Result<void> ChunkCopier::load(const model::Address& address, const repo::DirectoryEntry& entry,
-                               std::stop_token stop) {
+                               const repo::DomainKeys& theirs, std::stop_token stop) {
   stored_ = TRY(reader_.read_stored(address, stop));
   stored_sum_ = parity::checksum(stored_);
   codec_ = entry.codec;
@@ -100,7 +102,7 @@ Result<void> ChunkCopier::load(const model::Address& address, const repo::Direct
     plain_.resize(entry.plain_bytes);
     TRY(decompressor_.decompress(stored_, plain_));
   }
-  if (repo::chunk_id(from_.chunk_id_key(), entry.type, plain_) == entry.id) return {};
+  if (repo::chunk_id(theirs.chunk_id(), entry.type, plain_) == entry.id) return {};
   return Error(Errc::damaged,
                "a chunk does not have the content that it should: " + repo::pack_name(address.pack, 0))
       .hint("run `holdfast check --read-data` on the repository that is copied from");

@@ -9,9 +9,12 @@
 
 namespace holdfast::flow {
 
+// Whether equal chunks have equal ids under both.
+bool same_ids(const repo::DomainKeys& a, const repo::DomainKeys& b);
+
 class ChunkCopier {
  public:
-  ChunkCopier(const repo::Repository& from, const repo::LogState& log, const repo::Repository& to);
+  ChunkCopier(const repo::Repository& from, const repo::LogState& log);
 
   // All that follows goes into `transaction`; the three outlive the next begin().
   void begin(repo::Transaction& transaction, repo::ChunkWriter& chunks, Deduplicator& known);
@@ -21,7 +24,6 @@ class ChunkCopier {
     model::ShortId id{};
   };
   Result<Copied> copy(const model::Address& address, std::stop_token stop);
-  bool same_secret() const { return same_secret_; }
 
   // Since begin().
   std::uint64_t chunks() const { return count_; }
@@ -30,13 +32,12 @@ class ChunkCopier {
 
  private:
   Result<Copied> bring(const model::Address& address, std::stop_token stop);
-  Result<void> load(const model::Address& address, const repo::DirectoryEntry& entry, std::stop_token stop);
+  Result<void> load(const model::Address& address, const repo::DirectoryEntry& entry,
+                    const repo::DomainKeys& theirs, std::stop_token stop);
   Result<Copied> put(const model::ChunkId& id, const repo::DirectoryEntry& entry, std::stop_token stop);
   void remember_members(const model::Address& address);
 
   const repo::Repository& from_;
-  const repo::Repository& to_;
-  const bool same_secret_;
   repo::ChunkReader reader_;
   repo::ChunkMaker maker_;
   compress::Decompressor decompressor_;

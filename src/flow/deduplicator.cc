@@ -15,8 +15,10 @@ constexpr std::size_t kPlacesPerShardMax = 8 * 1024;
 Deduplicator::Deduplicator(repo::Transaction& transaction, const repo::LocalState& local,
                            const repo::History& history, const std::set<model::TransactionId>* among)
     : transaction_(transaction), local_(local), history_(history) {
+  const model::Domain domain = local.keys()->domain();
   for (const repo::Snapshot& snapshot : history.commits) {
     const model::TransactionId& id = snapshot.commit.transaction;
+    if (snapshot.commit.domain != domain) continue;
     if (among == nullptr || among->contains(id)) committed_.insert(id);
   }
 }
@@ -27,7 +29,8 @@ void Deduplicator::open_index() {
   const repo::Repository& repository = transaction_.repository();
   index_ = flow::open_index(repository, local_);
   // An unreadable manifest costs deduplication; check and prune will say more.
-  add_commits(*index_, repository, history_, [](const model::TransactionId&, const Error&) {}, {});
+  add_commits(*index_, repository, history_, local_.keys()->domain(),
+              [](const model::TransactionId&, const Error&) {}, {});
   addition_.emplace(index_->addition());
 }
 

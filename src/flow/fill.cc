@@ -43,6 +43,7 @@ class Filler {
  private:
   Result<void> open_here(const repo::SessionKey& session);
   Result<Origin> origin_of(std::uint32_t slot);
+  const crypto::Key& chunk_id_key() const { return keys_->chunk_id(); }
   Result<Origin> look_elsewhere(std::uint32_t slot);
   Result<void> write(const repo::SessionKey& session);
   Result<Buffer> stored(std::uint32_t slot);
@@ -52,6 +53,7 @@ class Filler {
   const Filling& filling_;
   const FillTarget& target_;
   std::stop_token stop_;
+  repo::SharedDomainKeys keys_;  // of the pack's key domain
   repo::ChunkReader elsewhere_;
   std::unique_ptr<repo::PackReader> here_;  // null: nothing of it can be read
   std::vector<Origin> origins_;             // by slot
@@ -72,7 +74,7 @@ Result<Origin> Filler::origin_of(std::uint32_t slot) {
   if (!target_.kept.contains(slot)) return Origin{};  // deleted
   if (here_ != nullptr && here_->has(slot)) {
     const repo::DirectoryEntry& entry = here_->directory()[slot];
-    const auto plain = here_->read(slot, repository_.chunk_id_key(), stop_);
+    const auto plain = here_->read(slot, chunk_id_key(), stop_);
     if (!plain.ok() && !is_loss(plain.error().kind())) return plain.error().copy();
     if (plain.ok() && entry.id == filling_.chunks[slot].id)
       return Origin{Origin::From::here, {}, entry.codec, entry.stored_bytes};
@@ -136,7 +138,7 @@ Result<void> Filler::read_back(const repo::SessionKey& session) {
       target_.to, stop_));
   for (std::uint32_t slot = 0; slot < origins_.size(); ++slot) {
     if (origins_[slot].from == Origin::From::nowhere) continue;
-    TRY(pack->read(slot, repository_.chunk_id_key(), stop_));
+    TRY(pack->read(slot, chunk_id_key(), stop_));
   }
   const auto& refused = pack->frames().refused();
   if (refused) return refused->copy().context("reading back " + pack->frames().name());
@@ -148,6 +150,7 @@ Result<void> Filler::read_back(const repo::SessionKey& session) {
 
 Result<model::Slots> Filler::run() {
   const repo::SessionKey session = TRY(repository_.session_key(filling_.pack.transaction, stop_));
+  keys_ = TRY(repository_.domain_keys(session.place.domain, stop_));
   TRY(open_here(session));
   model::Slots has;
   bool any = false;

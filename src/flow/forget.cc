@@ -26,6 +26,8 @@ Result<void> judge_by_policy(const repo::Repository& repository, const ForgetSpe
   std::vector<model::SnapshotFacts> facts;
   std::vector<std::size_t> indices = model::select(plan.snapshots.facts(), spec.filter);
   std::sort(indices.begin(), indices.end());
+  // What it is of can't be known while its key domain's secret is missing: no policy drops it.
+  std::erase_if(indices, [&](std::size_t index) { return plan.snapshots.all()[index]->nameless; });
   for (const std::size_t index : indices) facts.push_back(plan.snapshots.facts()[index]);
   plan.groups = TRY(model::judge(facts, spec.policy, spec.group_by, repository.now().seconds));
   for (model::Group& group : plan.groups) {
@@ -39,14 +41,15 @@ Result<void> judge_by_policy(const repo::Repository& repository, const ForgetSpe
 
 Result<void> check_intent(const ForgetSpec& spec) {
   const model::Filter& filter = spec.filter;
-  const bool filtered = !filter.hosts.empty() || !filter.paths.empty() || !filter.tags.empty();
+  const bool filtered =
+      !filter.hosts.empty() || !filter.paths.empty() || !filter.tags.empty() || !filter.domains.empty();
   if (spec.ids.empty() && spec.policy.empty() && !spec.policy.may_remove_all) {
     return Error(Errc::usage, "nothing says which snapshots to keep")
         .hint("give snapshot ids, or a policy as --keep-daily 7; see `holdfast forget --help`");
   }
   if (spec.ids.empty() && spec.policy.empty() && !filtered) {
     return Error(Errc::guarded, "this would forget every snapshot of the repository")
-        .hint("narrow it by --host, --path or --tag");
+        .hint("narrow it by --host, --path, --tag or --domain");
   }
   if (!spec.ids.empty() && !spec.policy.empty()) {
     return Error(Errc::usage, "give snapshot ids or a policy, not both");
@@ -86,14 +89,13 @@ std::vector<std::string> retagged(std::vector<std::string> tags, const TagSpec& 
 Result<bool> tag_once(const repo::Repository& repository, const repo::Snapshot& snapshot, const TagSpec& spec,
                       repo::LogState& log, std::stop_token stop) {
   const model::TransactionId id = snapshot.commit.transaction;
-  if (log.forgotten.contains(id) || log.retired(id)) return false;
-  const auto known = log.tags.find(id);
-  const std::vector<std::string>& before = known == log.tags.end() ? snapshot.commit.tags : known->second;
+  if (log.dropped(snapshot.commit) || log.retired(id)) return false;
+  const std::vector<std::string> before = TRY(repository.tags_of(snapshot, log, stop));
   const std::vector<std::string> tags = retagged(before, spec);
   if (tags == before) return false;
   if (spec.dry_run) return true;
-  auto appended =
-      repository.log().append(log, repo::Tag{id, tags}, repository.now(), repository.random(), stop);
+  const repo::Tag entry = TRY(repository.tag_entry(snapshot, tags, stop));
+  auto appended = repository.log().append(log, entry, repository.now(), repository.random(), stop);
   if (!appended.ok() && appended.error().kind() == Errc::conflict) TRY(repository.log().follow(log, stop));
   TRY(std::move(appended));
   return true;

@@ -189,9 +189,10 @@ void release_checkpoints(const Run& run, const repo::Snapshot& done, repo::LogSt
   }
   for (const repo::Snapshot& old : run.history.commits) {
     const model::Commit& commit = old.commit;
-    const bool ours = is_checkpoint(old) && commit.host == done.commit.host &&
-                      commit.paths == done.commit.paths && commit.run != run.id &&
-                      commit.transaction == last[commit.run] && !log.abandoned.contains(commit.transaction);
+    const bool ours = is_checkpoint(old) && commit.domain == done.commit.domain &&
+                      commit.host == done.commit.host && commit.paths == done.commit.paths &&
+                      commit.run != run.id && commit.transaction == last[commit.run] &&
+                      !log.abandoned.contains(commit.transaction);
     if (!ours) continue;
     const auto appended = run.repository.log().append(log, repo::Abandon{commit.transaction},
                                                       run.repository.now(), run.repository.random(), {});
@@ -230,14 +231,14 @@ Result<LegResult> store(Run& run, repo::Transaction& transaction, std::stop_toke
   LegResult leg;
   StoreCounters counters;
   model::References references;
-  const chunk::GearTable gear = repository.gear_table();
+  const chunk::GearTable gear = transaction.keys().gear_table();
   Deduplicator known(transaction, run.local, run.history);
   PieceStore pieces(run.local);
   Pipeline pipeline(worker_count(spec), {run.source, transaction, known, pieces, gear, spec.compression,
                                          spec.dry_run, counters, stop});
   repo::ChunkWriter metadata(transaction, true);
   repo::LocalTreeWriter memory(spec.dry_run ? "" : run.series, run.local.key(), repository.random());
-  repo::TreeWriter tree(repository, metadata, references, memory, previous.nodes());
+  repo::TreeWriter tree(metadata, references, memory, previous.nodes());
   Pace pace(repository.clock(), run.interval_ns, run.checkpoint.has_value());
   Archive archive({run.source, transaction, run.local, previous, baseline ? &*baseline : nullptr, pace,
                    run.told, pipeline, tree, spec, run.observer, counters, leg.report});
@@ -274,7 +275,7 @@ Result<LegResult> run_leg(Run& run, std::stop_token stop) {
   auto leg = store(run, *transaction, stop);
   if (!leg.ok() || !leg.value().report.snapshot) {
     // So that no collector has to wait for it. If this fails too, one will decide it later.
-    const auto ended = transaction->withdraw(leg.ok() ? "nothing to store" : leg.error().message(), {});
+    const auto ended = transaction->withdraw(leg.ok() ? "nothing to store" : word(leg.error().kind()), {});
     if (!ended.ok() && ended.error().kind() != Errc::exists) run.observer.note(ended.error().text());
   } else if (leg.value().end != Archive::End::complete) {
     run.checkpoint = transaction->id();

@@ -6,6 +6,7 @@
 
 #include "flow/check_packs.h"
 #include "flow/doctor.h"
+#include "flow/mirror_listing.h"
 #include "flow/mirror_objects.h"
 #include "flow/prune_plan.h"
 #include "repo/config.h"
@@ -14,91 +15,9 @@ namespace holdfast::flow {
 
 namespace {
 
-using Sizes = std::map<std::string, std::uint64_t>;
-
 // A source whose log grows during each of so many passes, every one shorter than the one before, is not at
 // rest.
 constexpr std::uint64_t kPassesMax = 20;
-
-Result<Sizes> list(storage::Storage& storage, std::string_view prefix, std::stop_token stop) {
-  Sizes sizes;
-  const auto visit = [&](const storage::ObjectInfo& info) -> Result<void> {
-    sizes[info.name] = info.size_bytes;
-    return {};
-  };
-  TRY_AS(storage.list(prefix, visit, stop), "listing " + storage.describe());
-  return sizes;
-}
-
-bool is_fate(const std::string& name) { return vital_kind(name) == repo::Vital::fate; }
-bool is_log(const std::string& name) { return repo::parse_log_name(name).has_value(); }
-
-// The source's objects, in the groups in which they are copied.
-struct Listing {
-  std::vector<std::string> keys;    // and `spec`
-  std::vector<std::string> data;    // packs, opens, and what is unknown
-  std::vector<std::string> tables;  // manifests and pages
-  std::vector<std::string> log;     // ascending
-  std::vector<std::string> fates;   // a writer's in the order they came
-  Sizes sizes;
-};
-
-// A listing is no picture of one moment: it may have what came while it was made, and not what came just
-// before that. Of names that come in sequence, `sequence_of` says which one an object is in; a later listing,
-// `all`, has whatever came before the last of them that `seen` has.
-template <class SequenceOf>
-std::set<std::string> without_gaps(const Sizes& seen, const Sizes& all, SequenceOf sequence_of) {
-  std::map<std::uint64_t, std::uint64_t> last;  // number in each sequence
-  std::set<std::string> out;
-  for (const auto& [name, bytes] : seen) {
-    const std::optional<std::pair<std::uint64_t, std::uint64_t>> place = sequence_of(name);
-    if (!place) continue;
-    out.insert(name);
-    last[place->first] = std::max(last[place->first], place->second);
-  }
-  for (const auto& [name, bytes] : all) {
-    const std::optional<std::pair<std::uint64_t, std::uint64_t>> place = sequence_of(name);
-    const auto end = place ? last.find(place->first) : last.end();
-    if (end != last.end() && place->second <= end->second) out.insert(name);
-  }
-  return out;
-}
-
-std::optional<std::pair<std::uint64_t, std::uint64_t>> place_in_log(const std::string& name) {
-  const auto number = repo::parse_log_name(name);
-  if (!number) return std::nullopt;
-  return std::pair(std::uint64_t{0}, *number);
-}
-
-std::optional<std::pair<std::uint64_t, std::uint64_t>> place_of_fate(const std::string& name) {
-  if (!is_fate(name)) return std::nullopt;
-  const auto object = repo::parse_transaction_name(name);
-  return std::pair(std::uint64_t{object->id.writer}, std::uint64_t{object->id.sequence});
-}
-
-// The log before the fates before the rest: whatever a fate that is seen needs is seen too, unless a later
-// entry of the log removed it.
-Result<Listing> list_source(storage::Storage& from, std::stop_token stop) {
-  Listing listing;
-  const Sizes log = TRY(list(from, repo::kLogPrefix, stop));
-  const Sizes transactions = TRY(list(from, repo::kTransactionPrefix, stop));
-  const Sizes all = TRY(list(from, "", stop));
-  for (const std::string& name : without_gaps(log, all, &place_in_log)) listing.log.push_back(name);
-  for (const std::string& name : without_gaps(transactions, all, &place_of_fate))
-    listing.fates.push_back(name);
-  for (const auto& [name, bytes] : all) {
-    if (is_log(name) || is_fate(name) || name == repo::kConfigName || name.starts_with(kProbePrefix))
-      continue;
-    const auto kind = vital_kind(name);
-    const bool key = kind == repo::Vital::key || name == repo::kSpecName;
-    const bool table = kind == repo::Vital::manifest || kind == repo::Vital::refs;
-    (key ? listing.keys : table ? listing.tables : listing.data).push_back(name);
-  }
-  listing.sizes = all;
-  listing.sizes.insert(transactions.begin(), transactions.end());
-  listing.sizes.insert(log.begin(), log.end());
-  return listing;
-}
 
 class Mirror {
  public:
@@ -110,6 +29,7 @@ class Mirror {
  private:
   Result<void> identify(std::stop_token stop);
   Result<void> compare_logs(const Listing& listing, std::stop_token stop);
+  Result<void> follow_erasures(Listing& listing, std::stop_token stop);
   Result<bool> pass(const Listing& listing, std::stop_token stop);
   Result<void> handle(const std::vector<std::string>& names, unsigned workers, std::stop_token stop);
   Result<void> handle_one(const std::string& name, std::stop_token stop);
@@ -123,7 +43,8 @@ class Mirror {
   Observer& observer_;
   CheckFindings findings_;
   std::unique_ptr<ObjectMirror> objects_;
-  Buffer config_;     // as it was written
+  Buffer config_;  // as it was written
+  repo::Config identity_;
   Sizes had_;         // what the target held before this run
   Sizes source_;      // sizes of the present pass
   std::mutex mutex_;  // guards what is below
@@ -142,9 +63,10 @@ Result<void> Mirror::identify(std::stop_token stop) {
   const repo::Config config = TRY_AS(repo::decode_config(object.value()), "the source");
   const repo::Unwrapped body =
       TRY(repo::unwrap_vital(repo::Vital::config, object.value(), repo::kConfigName));
+  identity_ = config;
   config_ = repo::wrap_vital(repo::Vital::config, body.body);
   objects_ = std::make_unique<ObjectMirror>(from_, to_, config.id, findings_);
-  had_ = TRY(list(to_, "", stop));
+  had_ = TRY(list_sizes(to_, "", stop));
   if (had_.contains(repo::kConfigName)) {
     const Buffer theirs = TRY_AS(to_.get(repo::kConfigName, {}, stop), "reading the target's config");
     const repo::Config other = TRY_AS(repo::decode_config(theirs), "the target");
@@ -159,13 +81,37 @@ Result<void> Mirror::identify(std::stop_token stop) {
   return {};
 }
 
-// Without a hole: the entries behind one say nothing to anybody.
-Result<void> require_whole_log(const Listing& listing) {
-  for (std::size_t i = 0; i < listing.log.size(); ++i) {
-    if (listing.log[i] == repo::log_name(i)) continue;
-    return Error(Errc::damaged,
-                 fmt::format("the source has {}, but not {}", listing.log[i], repo::log_name(i)))
-        .hint("nothing was copied; `holdfast repair packs --from` takes the entry from a copy that has it");
+// The administrator's signed notice that a key domain was erased is positive evidence, without any key: its
+// secret is not copied, and destroyed in the target.
+Result<void> Mirror::follow_erasures(Listing& listing, std::stop_token stop) {
+  const std::vector<std::string> names = listing.keys;
+  for (const std::string& name : names) {
+    const auto notice = repo::parse_domain_name(name);
+    if (!notice || !notice->erasure) continue;
+    const auto object = from_.get(name, {}, stop);
+    if (!object.ok() && severity_of(object.error().kind()) != Severity::damaged) return object.error().copy();
+    if (!object.ok() || !repo::decode_erasure(identity_, notice->domain, object.value()).ok()) continue;
+    const std::string secret = repo::domain_name(notice->domain);
+    std::erase(listing.keys, secret);
+    listing.sizes.erase(secret);
+    const bool there = to_.stat(secret, stop).ok();
+    if (!there) continue;
+    ++report_.secrets_destroyed;
+    if (spec_.dry_run) continue;
+    const auto gone = to_.remove(secret, stop);
+    if (gone.ok()) {
+      had_.erase(secret);
+      written_.erase(secret);
+      observer_.item("removed", secret, 0);
+      TRY(to_.barrier(stop));
+      continue;
+    }
+    --report_.secrets_destroyed;
+    if (std::find(report_.secrets_left.begin(), report_.secrets_left.end(), secret) !=
+        report_.secrets_left.end())
+      continue;
+    report_.secrets_left.push_back(secret);
+    observer_.problem(secret, "destroying the secret of an erased key domain", gone.error());
   }
   return {};
 }
@@ -246,7 +192,7 @@ Result<void> Mirror::copy_log(const std::vector<std::string>& names, std::stop_t
 // A store that kept less than it said must be found out before anything refers to what it should have.
 Result<void> Mirror::confirm_sizes(std::stop_token stop) {
   if (written_.empty()) return {};
-  const Sizes now = TRY(list(to_, "", stop));
+  const Sizes now = TRY(list_sizes(to_, "", stop));
   for (const auto& [name, bytes] : written_) {
     const auto at = now.find(name);
     if (at != now.end() && at->second == bytes) continue;
@@ -272,7 +218,7 @@ Result<bool> Mirror::pass(const Listing& listing, std::stop_token stop) {
   }
   TRY(handle(listing.data, workers, stop));
   TRY(handle(listing.tables, workers, stop));
-  const Sizes log = TRY(list(from_, repo::kLogPrefix, stop));
+  const Sizes log = TRY(list_sizes(from_, repo::kLogPrefix, stop));
   if (log.size() != listing.log.size()) return false;
   TRY(to_.barrier(stop));
   TRY(confirm_sizes(stop));
@@ -303,9 +249,10 @@ Result<MirrorReport> Mirror::run(std::stop_token stop) {
   for (; !complete && report_.passes < kPassesMax; ++report_.passes) {
     Listing listing = TRY(list_source(from_, stop));
     listing.sizes[repo::kConfigName] = config_.size();
-    source_ = listing.sizes;
     TRY(require_whole_log(listing));
     if (report_.passes == 0) TRY(compare_logs(listing, stop));
+    TRY(follow_erasures(listing, stop));
+    source_ = listing.sizes;
     count(listing);
     if (spec_.dry_run) {
       report_.copied = progress_.files_total;
@@ -354,10 +301,10 @@ bool is_deleted(const repo::LogState& log, const std::string& name, const Sizes&
 
 Result<MirrorRemovals> mirror_removals(const repo::Repository& target, storage::Storage& from, bool dry_run,
                                        Observer& observer, std::stop_token stop) {
-  const Sizes theirs = TRY(list(from, "", stop));
+  const Sizes theirs = TRY(list_sizes(from, "", stop));
   if (!theirs.contains(repo::kConfigName))
     return Error(Errc::no_repository, "there is no repository in " + from.describe());
-  const Sizes mine = TRY(list(target.storage(), "", stop));
+  const Sizes mine = TRY(list_sizes(target.storage(), "", stop));
   repo::LogState log;
   TRY_AS(target.log().follow(log, stop), "the target's log");
   MirrorRemovals removals;

@@ -26,6 +26,8 @@ struct MirrorReport {
   std::uint64_t there = 0;                     // of which the target had these before
   std::uint64_t copied = 0, copied_bytes = 0;  // in a dry run: would be
   std::uint64_t verified = 0;                  // that were there, and are what the source has
+  std::uint64_t secrets_destroyed = 0;         // in the target, of key domains that were erased
+  std::vector<std::string> secrets_left;       // those that could not be; told to the observer
   std::uint64_t vanished = 0;                  // a prune of the source removed them meanwhile
   std::uint64_t passes = 0;                    // more than one: the source's log grew meanwhile
   std::uint64_t not_copied = 0;                // damaged at the source

@@ -12,6 +12,8 @@ std::optional<Vital> vital_kind(std::string_view name) {
   if (name == repo::kConfigName) return Vital::config;
   if (name.starts_with(repo::kKeyPrefix)) return Vital::key;
   if (repo::parse_log_name(name)) return Vital::log;
+  if (const auto domain = repo::parse_domain_name(name))
+    return domain->erasure ? Vital::erasure : Vital::domain;
   const auto object = repo::parse_transaction_name(name);
   if (!object) return std::nullopt;
   if (object->what == "open") return Vital::open;
@@ -26,6 +28,7 @@ namespace {
 std::string kind_word(std::string_view name) {
   if (repo::parse_pack_name(name)) return "pack";
   if (repo::parse_log_name(name)) return "log";
+  if (repo::parse_domain_name(name)) return "domain";
   if (name.starts_with(repo::kKeyPrefix)) return "key";
   return repo::parse_transaction_name(name) ? "transaction" : "config";
 }

@@ -65,7 +65,7 @@ void PageRange::hash_pages(std::size_t first_page, Bytes block) {
     const Bytes page = block.subspan(i * kPageBytes, kPageBytes);
     std::uint64_t word = 0;
     if (!all_zero(page)) {
-      const Hash hash = crypto::keyed_hash(storer_.repository_.member_id_key(), page);
+      const Hash hash = crypto::keyed_hash(storer_.keys_.member_id(), page);
       std::memcpy(&word, hash.data(), sizeof word);
       word = std::max<std::uint64_t>(word, 1);
     }

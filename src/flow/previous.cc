@@ -31,7 +31,7 @@ Result<Previous> Previous::open(const std::string& file, const repo::Transaction
   const repo::Snapshot* snapshot = history.find(reader->summary().transaction);
   if (snapshot == nullptr || snapshot->hash != reader->summary().snapshot) return previous;
   const model::TransactionId& id = snapshot->commit.transaction;
-  if (log.forgotten.contains(id) || log.abandoned.contains(id)) return previous;
+  if (log.dropped(snapshot->commit) || log.abandoned.contains(id)) return previous;
   for (const model::PagePointer& page : snapshot->commit.pages) {
     const model::PackId owner{page.owner, repo::kOwnObjects};
     if (log.condemned.contains(owner) || log.deleted.contains(owner)) return previous;

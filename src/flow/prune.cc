@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "flow/collection.h"
+#include "flow/key_domains.h"
 #include "repo/rights.h"
 
 namespace holdfast::flow {
@@ -22,6 +23,11 @@ Result<PruneReport> prune(const repo::Repository& repository, const PruneOptions
   PruneReport report;
   if (repository.remembers())
     TRY(repository.history(stop));  // nothing is removed by a history that was altered
+  if (!options.confirm_only) {
+    repo::LogState log;
+    TRY_AS(repository.log().follow(log, stop), "reading the log");
+    report.secrets_destroyed = TRY(destroy_erased(repository, log, stop));
+  }
   Collection collection(repository, options, observer, report);
   for (int plans = 0; plans < kPlansMax; ++plans) {
     PrunePlan plan = TRY(collection.plan(stop));

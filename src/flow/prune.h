@@ -22,8 +22,9 @@ struct PruneReport {
   std::uint64_t bytes_removed = 0;
   std::uint64_t bytes_copied = 0;
   std::uint64_t objects_removed = 0;
-  std::uint64_t objects_left = 0;  // could not be removed now; the next prune tries again
-  std::uint64_t problems = 0;      // packs that could not be copied
+  std::uint64_t objects_left = 0;       // could not be removed now; the next prune tries again
+  std::uint64_t problems = 0;           // packs that could not be copied
+  std::uint64_t secrets_destroyed = 0;  // of key domains whose erasure was interrupted
   std::uint64_t bytes_freed() const { return bytes_removed - std::min(bytes_removed, bytes_copied); }
   // Exit code 3.
   bool partial() const { return objects_left > 0 || problems > 0 || !blocked_by.empty(); }

@@ -39,6 +39,10 @@ void remove_caches(const std::string& directory, bool dry_run, IndexReport& repo
   if (!names.ok()) return;
   for (const std::string& name : names.value()) {
     if (name == "writer") continue;
+    if (name.starts_with("domain-")) {  // a key domain's folder: a backup to it makes what it needs anew
+      remove_caches(directory + "/" + name, dry_run, report);
+      continue;
+    }
     count(fd.get(), name, report);
     if (!dry_run) static_cast<void>(sink::remove_tree(fd.get(), name, directory + "/" + name));
   }
@@ -60,11 +64,11 @@ std::unique_ptr<repo::Index> open_index(const repo::Repository& repository, cons
 }
 
 IndexReport add_commits(repo::Index& index, const repo::Repository& repository, const repo::History& history,
-                        const Unreadable& unreadable, std::stop_token stop) {
+                        model::Domain domain, const Unreadable& unreadable, std::stop_token stop) {
   IndexReport report;
   for (const repo::Snapshot& snapshot : history.commits) {
     const model::TransactionId& id = snapshot.commit.transaction;
-    if (index.covers(id)) continue;
+    if (snapshot.commit.domain != domain || index.covers(id)) continue;
     const auto manifest = repository.read_manifest(id, stop);
     if (!manifest.ok()) {
       if (removed_meanwhile(repository, history, id, stop)) continue;
@@ -100,7 +104,7 @@ Result<IndexReport> rebuild_index(const repo::Repository& repository, const repo
   const auto index = open_index(repository, local);
   if (index == nullptr) return Error(Errc::failed, "no index can be made in " + local.directory());
   IndexReport report = add_commits(
-      *index, repository, history,
+      *index, repository, history, local.keys()->domain(),
       [&](const model::TransactionId& id, const Error& error) {
         observer.problem(repo::transaction_name(id, "man"), "repair", error);
       },

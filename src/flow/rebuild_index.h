@@ -21,9 +21,10 @@ Result<IndexReport> rebuild_index(const repo::Repository& repository, const repo
                                   bool dry_run, Observer& observer, std::stop_token stop);
 
 std::unique_ptr<repo::Index> open_index(const repo::Repository& repository, const repo::LocalState& local);
-// Adds what was committed and is not in it yet. Manifests that can't be read are told to `unreadable`.
+// Adds what was committed in that key domain and is not in it yet. Manifests that can't be read are told to
+// `unreadable`.
 using Unreadable = std::function<void(const model::TransactionId& id, const Error& error)>;
 IndexReport add_commits(repo::Index& index, const repo::Repository& repository, const repo::History& history,
-                        const Unreadable& unreadable, std::stop_token stop);
+                        model::Domain domain, const Unreadable& unreadable, std::stop_token stop);
 
 }  // namespace holdfast::flow

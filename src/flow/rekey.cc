@@ -1,5 +1,8 @@
 #include "flow/rekey.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "flow/forget.h"
 #include "repo/rights.h"
 
@@ -45,7 +48,11 @@ Result<CopyReport> rekey(const repo::Repository& repository, const RekeyPlan& pl
     TRY_AS(forget(repository, spec, stop), "forgetting snapshot " + old.id.substr(0, 8));
     return {};
   };
-  return renew(repository, plan.history, plan.snapshots, renewal, local, observer, stop);
+  std::vector<const repo::Snapshot*> mine;
+  std::copy_if(
+      plan.snapshots.begin(), plan.snapshots.end(), std::back_inserter(mine),
+      [&](const repo::Snapshot* snapshot) { return snapshot->commit.domain == local.keys()->domain(); });
+  return renew(repository, plan.history, mine, renewal, local, observer, stop);
 }
 
 }  // namespace holdfast::flow

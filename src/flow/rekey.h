@@ -20,7 +20,7 @@ struct RekeyPlan {
 // Errc::damaged, denied, unreachable.
 Result<RekeyPlan> plan_rekey(const repo::Repository& repository, std::stop_token stop);
 
-// Errors as of copy(): what was done before stays.
+// Those of the key domain that `local` is of. Errors as of copy(): what was done before stays.
 Result<CopyReport> rekey(const repo::Repository& repository, const RekeyPlan& plan, repo::LocalState& local,
                          Observer& observer, std::stop_token stop);
 

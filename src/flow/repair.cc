@@ -53,13 +53,18 @@ Result<void> verify_small(const repo::Repository& repository, storage::Storage& 
   const repo::Config& config = repository.config();
   const auto number = repo::parse_log_name(name);
   const auto kind = vital_kind(name);
-  if (!kind || (!number && !repo::parse_transaction_name(name)))
+  const auto domain = repo::parse_domain_name(name);
+  if (!kind || (!number && !domain && !repo::parse_transaction_name(name)))
     return Error(Errc::damaged, "nobody knows what this is");
   const repo::Unwrapped vital = TRY(repo::unwrap_vital(*kind, object, name));
   if (vital.one_copy_damaged) return Error(Errc::damaged, "one of two copies inside is damaged");
   if (number) {
     TRY(repo::verify_body(config.log, config.id, name, vital.body));
     return verify_chained(repository, replica, *number, vital.body, stop);
+  }
+  if (*kind == Vital::domain) {
+    TRY(repo::decode_domain_secret(config, *repository.secrets().index, domain->domain, object));
+    return {};
   }
   if (*kind == Vital::open || *kind == Vital::fate) {
     TRY(repo::verify_body(config.commit, config.id, name, vital.body));

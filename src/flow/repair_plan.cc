@@ -259,7 +259,7 @@ bool Planner::plan_fetch(const std::string& object, const std::string& why, std:
 // What of a repository's small objects is gone can be put back; what is there stays as it is. Reading the log
 // ends at the first entry that is missing: those right after it may be too.
 Result<void> Planner::plan_small(const Finding& finding, std::stop_token stop) {
-  const bool kind = finding.kind == "transaction" || finding.kind == "log";
+  const bool kind = finding.kind == "transaction" || finding.kind == "log" || finding.kind == "domain";
   const bool planned = kind && finding.severity == Severity::damaged && options_.replica != nullptr &&
                        plan_fetch(finding.object, finding.text, stop);
   if (!planned) plan_.stays.push_back(finding);

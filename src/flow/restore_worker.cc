@@ -77,7 +77,9 @@ Result<bool> RestoreWorker::is_there(const sink::FileWriter& writer, const model
   read_back_.resize(extent.length);
   const std::size_t got = TRY(writer.read(at, read_back_));
   if (got < extent.length) return false;
-  const auto id = repo::chunk_id(context_.repository.chunk_id_key(), model::ChunkType::data, read_back_);
+  const auto keys = context_.repository.keys_of(extent.chunk.pack.transaction, {});
+  if (!keys.ok()) return false;  // reading it tells why
+  const auto id = repo::chunk_id(keys.value()->chunk_id(), model::ChunkType::data, read_back_);
   return model::short_id(id) == extent.id;
 }
 

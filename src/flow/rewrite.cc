@@ -88,7 +88,7 @@ Result<void> Rewriter::count(const repo::LogState& log, std::stop_token stop) {
 
 // W3 of decision 2: the new commit may refer only to what is neither condemned nor deleted.
 Result<void> Rewriter::require_usable(const repo::LogState& log, std::stop_token stop) const {
-  bool usable = !log.forgotten.contains(snapshot_.commit.transaction);
+  bool usable = !log.dropped(snapshot_.commit);
   for (const model::PagePointer& page : snapshot_.commit.pages) {
     const model::PackId owner{page.owner, repo::kOwnObjects};
     usable = usable && !log.condemned.contains(owner) && !log.deleted.contains(owner);
@@ -109,7 +109,7 @@ Result<model::Root> Rewriter::rewrite_tree(const model::Root& root, const repo::
   Nodes nodes;
   TRY(collect(chunks, repo::claim_of(root), root.level, nodes, stop));
   repo::LocalTreeWriter nothing("", local_.key(), repository_.random());
-  repo::TreeWriter tree(repository_, metadata, references, nothing, {});
+  repo::TreeWriter tree(metadata, references, nothing, {});
   tree.find = [&](const model::ShortId& id) -> std::optional<model::Address> {
     const auto node = nodes.find(id);
     return node == nodes.end() ? std::nullopt : std::optional(node->second);

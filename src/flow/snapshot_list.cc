@@ -16,6 +16,7 @@ void SnapshotList::add(const repo::Snapshot& snapshot) {
   facts.host = commit.host;
   facts.paths = commit.paths;
   facts.tags = snapshot.tags;
+  facts.domain = snapshot.domain;
   facts.complete = !commit.partial;
   facts_.push_back(std::move(facts));
   all_.push_back(&snapshot);
@@ -32,7 +33,8 @@ SnapshotList SnapshotList::forgotten(repo::History history) {
   for (const repo::Snapshot& snapshot : list.history_->commits) {
     const bool retired =
         list.history_->log.deleted.contains({snapshot.commit.transaction, repo::kOwnObjects});
-    if (snapshot.forgotten && !retired && snapshot.commit.kind == model::CommitKind::snapshot)
+    if (snapshot.forgotten && !snapshot.erased && !retired &&
+        snapshot.commit.kind == model::CommitKind::snapshot)
       list.add(snapshot);
   }
   return list;
@@ -51,8 +53,15 @@ Result<SnapshotList> SnapshotList::readable(const repo::Repository& repository, 
 Result<PickedSnapshot> SnapshotList::pick(std::string_view word, const model::Filter& filter) const {
   const model::SnapshotWord parsed = TRY(model::parse_snapshot_word(word));
   auto found = model::find_snapshot(parsed, facts_, filter);
+  const bool missing = !found.ok() && found.error().kind() == Errc::not_found;
+  if (missing && !parsed.latest) {
+    for (const repo::Snapshot& snapshot : history_->commits) {
+      if (snapshot.erased && snapshot.id.starts_with(parsed.prefix))
+        return erased_error("snapshot " + short_id(snapshot), history_->log, snapshot.commit.domain);
+    }
+  }
   const std::vector<std::string>& unreadable = history_->unreadable;
-  if (!found.ok() && found.error().kind() == Errc::not_found && !unreadable.empty()) {
+  if (missing && !unreadable.empty()) {
     return Error(Errc::not_found, fmt::format("{} among those that can be read; {} can't: {}",
                                               found.error().text(), unreadable.size(), unreadable.front()))
         .hint("'holdfast check' says more");

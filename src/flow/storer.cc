@@ -40,16 +40,16 @@ namespace {
 constexpr int kBundleLevel = 3;
 constexpr int kDataLevel = 3;
 
-model::ShortId member_id(const repo::Repository& repository, Bytes content) {
-  return model::short_id(crypto::keyed_hash(repository.member_id_key(), content));
+model::ShortId member_id(const repo::DomainKeys& keys, Bytes content) {
+  return model::short_id(crypto::keyed_hash(keys.member_id(), content));
 }
 
 }  // namespace
 
 Storer::Storer(const StoreContext& context)
     : context_(context),
-      repository_(context.transaction.repository()),
-      limits_(repository_.config().chunks),
+      keys_(context.transaction.keys()),
+      limits_(context.transaction.repository().config().chunks),
       chunks_(context.transaction, false),
       cutter_(context.pieces.key()) {}
 
@@ -102,7 +102,7 @@ void Storer::remember_pieces(const model::Address& chunk, const std::vector<Byte
 
 Storer::Data Storer::look_up(Bytes data) {
   if (all_zero(data)) return {{}, hole(data.size())};
-  Data out{repo::name_chunk(repository_.chunk_id_key(), model::ChunkType::data, data), std::nullopt};
+  Data out{repo::name_chunk(keys_.chunk_id(), model::ChunkType::data, data), std::nullopt};
   const model::ShortId id = model::short_id(out.name.id);
   const auto known = context_.known.find(id);
   if (known && known->length == data.size()) {
@@ -172,7 +172,7 @@ void Storer::take_in(Member& member, std::vector<Inside>& inside) {
     if (!known || known->length != length) return std::nullopt;
     return model::Extent{known->chunk, {}, known->offset, known->length, false};
   };
-  model::ShortId id = member_id(repository_, bytes);
+  model::ShortId id = member_id(keys_, bytes);
   if (all_zero(bytes)) content.push_back(hole(bytes.size()));
   if (content.empty()) {
     if (const auto known = find(id, bytes.size())) content.push_back(*known);
@@ -203,7 +203,7 @@ void Storer::take_in(Member& member, std::vector<Inside>& inside) {
   if (mine.length == 0) return;
   if (!whole) {
     // Another name or a copy of this file, changed in the same way?
-    mine.id = member_id(repository_, Bytes(bundle_).subspan(begin));
+    mine.id = member_id(keys_, Bytes(bundle_).subspan(begin));
     if (const auto known = find(mine.id, mine.length)) {
       for (const std::size_t i : mine.extents) {
         content[i].chunk = known->chunk;
@@ -232,8 +232,7 @@ Result<void> Storer::store_bundle(std::vector<Member>& members, std::stop_token 
   }
   table.u32(static_cast<std::uint32_t>(inside.size()));
   append(bundle_, table.bytes());
-  const repo::ChunkName name =
-      repo::name_chunk(repository_.chunk_id_key(), model::ChunkType::bundle, bundle_);
+  const repo::ChunkName name = repo::name_chunk(keys_.chunk_id(), model::ChunkType::bundle, bundle_);
   const model::ShortId id = model::short_id(name.id);
   const auto known = context_.known.find(id);
   Stored stored;

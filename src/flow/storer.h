@@ -86,7 +86,7 @@ class Storer {
   }
 
   StoreContext context_;
-  const repo::Repository& repository_;
+  const repo::DomainKeys& keys_;
   const chunk::Limits& limits_;
   repo::ChunkWriter chunks_;
   repo::ChunkMaker maker_;

@@ -15,9 +15,10 @@ std::vector<std::string> decode_strings(Decoder& in) {
   return strings;
 }
 
-void encode(Encoder& out, const Root& root) {
+// What an encoded commit says of a root's name: where it is among the labels, nothing.
+void encode(Encoder& out, const Root& root, std::string_view name) {
   out.u8(root.type);
-  out.string(root.name);
+  out.string(name);
   out.u8(root.level);
   model::encode(out, root.address);
   out.raw(root.id);
@@ -39,7 +40,41 @@ Root decode_root(Decoder& in) {
   return root;
 }
 
+void encode_names(Encoder& out, const Commit& commit) {
+  out.string(commit.host);
+  out.string(commit.user);
+  out.string(commit.program);
+  encode(out, commit.paths);
+  encode(out, commit.tags);
+  encode(out, commit.excludes);
+}
+
+void decode_names(Decoder& in, Commit& commit) {
+  commit.host = in.string();
+  commit.user = in.string();
+  commit.program = in.string();
+  commit.paths = decode_strings(in);
+  commit.tags = decode_strings(in);
+  commit.excludes = decode_strings(in);
+}
+
 }  // namespace
+
+Buffer encode_labels(const Commit& commit) {
+  Encoder out;
+  encode_names(out, commit);
+  out.varint(commit.roots.size());
+  for (const Root& root : commit.roots) out.string(root.name);
+  return out.take();
+}
+
+Result<void> decode_labels(Bytes bytes, Commit& commit) {
+  Decoder in(bytes);
+  decode_names(in, commit);
+  if (in.count(1) != commit.roots.size()) in.fail();
+  for (Root& root : commit.roots) root.name = in.string();
+  return in.finish("a commit's labels");
+}
 
 void encode(Encoder& out, const Time& time) {
   out.svarint(time.seconds);
@@ -66,6 +101,7 @@ Buffer encode(const Commit& commit) {
   Encoder out;
   encode(out, commit.transaction);
   out.raw(commit.run);
+  out.u32(commit.domain);
   out.u8(static_cast<std::uint8_t>(commit.kind));
   out.u8(commit.partial ? 1 : 0);
   out.u8(static_cast<std::uint8_t>(commit.mode));
@@ -74,16 +110,15 @@ Buffer encode(const Commit& commit) {
   encode(out, commit.start);
   encode(out, commit.end);
   out.svarint(commit.zone_minutes);
-  out.string(commit.host);
-  out.string(commit.user);
-  out.string(commit.program);
-  encode(out, commit.paths);
-  encode(out, commit.tags);
-  encode(out, commit.excludes);
+  if (commit.domain == 0) {
+    encode_names(out, commit);
+  } else {
+    out.blob(commit.sealed_labels);
+  }
   out.u8(commit.parent ? 1 : 0);
   if (commit.parent) encode(out, *commit.parent);
   out.varint(commit.roots.size());
-  for (const Root& root : commit.roots) encode(out, root);
+  for (const Root& root : commit.roots) encode(out, root, commit.domain == 0 ? root.name : "");
   out.varint(commit.statistics.size());
   for (const auto& [name, value] : commit.statistics) {
     out.string(name);
@@ -104,6 +139,7 @@ Result<Commit> decode_commit(Bytes bytes) {
   Commit commit;
   commit.transaction = decode_transaction(in);
   commit.run = in.array<16>();
+  commit.domain = in.u32();
   const std::uint8_t kind = in.u8();
   const std::uint8_t flags = in.u8();
   const std::uint8_t mode = in.u8();
@@ -118,12 +154,12 @@ Result<Commit> decode_commit(Bytes bytes) {
   const std::int64_t zone = in.svarint();
   commit.zone_minutes = static_cast<int>(zone);
   if (commit.zone_minutes != zone) in.fail();
-  commit.host = in.string();
-  commit.user = in.string();
-  commit.program = in.string();
-  commit.paths = decode_strings(in);
-  commit.tags = decode_strings(in);
-  commit.excludes = decode_strings(in);
+  if (commit.domain == 0) {
+    decode_names(in, commit);
+  } else {
+    const Bytes sealed = in.blob();
+    commit.sealed_labels.assign(sealed.begin(), sealed.end());
+  }
   if (in.u8() != 0) commit.parent = decode_transaction(in);
   commit.roots.resize(in.count(30));
   for (Root& root : commit.roots) root = decode_root(in);

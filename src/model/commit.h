@@ -44,9 +44,13 @@ struct PagePointer {
 enum class CommitKind : std::uint8_t { snapshot = 1, checkpoint = 2 };
 enum class BackupMode : std::uint8_t { incremental = 0, full = 1, differential = 2 };
 
+// A key domain: content under secrets of its own. 0: none, under the repository's alone.
+using Domain = std::uint32_t;
+
 struct Commit {
   TransactionId transaction;
   RunId run{};
+  Domain domain = 0;
   CommitKind kind = CommitKind::snapshot;
   bool partial = false;
   BackupMode mode = BackupMode::incremental;
@@ -67,6 +71,9 @@ struct Commit {
   Hash manifest_hash{};
   Hash refs_hash{};
   std::vector<PagePointer> pages;
+  // Of a key domain: what encode_labels() gives, sealed by the domain. Host, user, program, paths, tags,
+  // excludes and names of roots are empty until it was opened.
+  Buffer sealed_labels{};
 
   // 0 where there is none of that name.
   std::uint64_t statistic(std::string_view name) const;
@@ -74,6 +81,9 @@ struct Commit {
 
 Buffer encode(const Commit& commit);
 Result<Commit> decode_commit(Bytes bytes);
+// All of a commit that names somebody or something.
+Buffer encode_labels(const Commit& commit);
+Result<void> decode_labels(Bytes bytes, Commit& commit);
 
 struct ManifestChunk {
   ChunkId id{};

@@ -178,19 +178,21 @@ Result<std::vector<Group>> judge(std::span<const SnapshotFacts> snapshots, const
           .hint("give a number, or -1 for unlimited");
     }
   }
-  using Key = std::tuple<std::string, std::vector<std::string>, TagList>;
+  using Key = std::tuple<std::string, std::string, std::vector<std::string>, TagList>;
   std::map<Key, std::vector<Verdict>> by_key;
   for (const std::size_t i : select(snapshots, Filter{})) {
     const SnapshotFacts& snapshot = snapshots[i];
-    Key key(group_by.host ? snapshot.host : "", group_by.paths ? sorted(snapshot.paths) : TagList{},
+    Key key(snapshot.domain, group_by.host ? snapshot.host : "",
+            group_by.paths ? sorted(snapshot.paths) : TagList{},
             group_by.tags ? sorted(snapshot.tags) : TagList{});
     by_key[std::move(key)].push_back({.snapshot = i, .keep = false, .reasons = {}, .counters = {}});
   }
   std::vector<Group> out;
   for (auto& [key, verdicts] : by_key) {
     judge_group(snapshots, policy, now_seconds, verdicts);
-    const auto& [host, paths, tags] = key;
-    out.push_back({.host = host, .paths = paths, .tags = tags, .verdicts = std::move(verdicts)});
+    const auto& [domain, host, paths, tags] = key;
+    out.push_back(
+        {.domain = domain, .host = host, .paths = paths, .tags = tags, .verdicts = std::move(verdicts)});
   }
   return out;
 }

@@ -63,15 +63,17 @@ struct Verdict {
 };
 
 struct Group {
+  std::string domain;              // of its snapshots: never of several
   std::string host;                // empty where it is not grouped by
   std::vector<std::string> paths;  // sorted
   TagList tags;                    // sorted
   std::vector<Verdict> verdicts;   // newest first
 };
 
-// Judges every snapshot but checkpoints; groups in order of host, paths, tags. `now_seconds` (since
-// 1970-01-01 UTC) keeps a snapshot from the future, which a wrong clock has made, from pushing the others out
-// of --keep-within. Error: usage, where the policy is empty and may not remove all, or a count is below -1.
+// Judges every snapshot but checkpoints; groups in order of key domain, host, paths, tags. `now_seconds`
+// (since 1970-01-01 UTC) keeps a snapshot from the future, which a wrong clock has made, from pushing the
+// others out of --keep-within. Error: usage, where the policy is empty and may not remove all, or a count is
+// below -1.
 Result<std::vector<Group>> judge(std::span<const SnapshotFacts> snapshots, const Policy& policy,
                                  const GroupBy& group_by, std::int64_t now_seconds);
 

@@ -44,7 +44,7 @@ Result<std::size_t> find_latest(unsigned back, std::span<const SnapshotFacts> sn
   if (back < found.size()) return found[back];
   if (found.empty()) {
     return Error(Errc::not_found, "no snapshot matches")
-        .hint("see 'holdfast snapshots'; check --host, --path and --tag");
+        .hint("see 'holdfast snapshots'; check --host, --path, --tag and --domain");
   }
   return Error(Errc::not_found,
                fmt::format("latest~{} is beyond the oldest: {} snapshots match", back, found.size()));
@@ -73,6 +73,7 @@ bool has_tags(const SnapshotFacts& snapshot, const TagList& wanted) {
 bool matches(const SnapshotFacts& snapshot, const Filter& filter) {
   if (snapshot.checkpoint) return false;
   if (!filter.hosts.empty() && !contains(filter.hosts, snapshot.host)) return false;
+  if (!filter.domains.empty() && !contains(filter.domains, snapshot.domain)) return false;
   for (const std::string& path : filter.paths) {
     if (!contains(snapshot.paths, path)) return false;
   }

@@ -1,5 +1,6 @@
 // Which snapshots are meant: words on the command line ("latest~2", "4bba301e:/home"), and filters by host,
-// path and tag. Pure, over a list that the caller has read; thread-safe. Checkpoints are never selected.
+// path, tag and key domain. Pure, over a list that the caller has read; thread-safe. Checkpoints are never
+// selected.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@ struct SnapshotFacts {
   std::string host;
   std::vector<std::string> paths;
   TagList tags;
+  std::string domain{};  // name of its key domain; "": none
   bool complete = true;  // not partial
   bool checkpoint = false;
 };
@@ -37,9 +39,10 @@ std::string to_string(const TagList& tags);
 bool has_tags(const SnapshotFacts& snapshot, const TagList& wanted);
 
 struct Filter {
-  std::vector<std::string> hosts{};  // one of these; none: any
-  std::vector<std::string> paths{};  // all of these
-  std::vector<TagList> tags{};       // one of these lists in full; none: any
+  std::vector<std::string> hosts{};    // one of these; none: any
+  std::vector<std::string> paths{};    // all of these
+  std::vector<TagList> tags{};         // one of these lists in full; none: any
+  std::vector<std::string> domains{};  // one of these, "" for those in none; none: any
 };
 
 bool matches(const SnapshotFacts& snapshot, const Filter& filter);

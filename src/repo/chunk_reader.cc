@@ -32,7 +32,8 @@ Result<Bytes> ChunkReader::read(const model::Address& address, std::stop_token s
 Result<Buffer> ChunkReader::fetch(const model::Address& address, std::stop_token stop) {
   for (;;) {
     PackReader* reader = TRY(pack(address.pack, stop));
-    auto plain = reader->read(address.slot, repository_.chunk_id_key(), stop);
+    const SharedDomainKeys keys = TRY(repository_.keys_of(address.pack.transaction, stop));
+    auto plain = reader->read(address.slot, keys->chunk_id(), stop);
     tell(*reader);
     if (plain.ok() || plain.error().kind() != Errc::not_found) return plain;
     const auto before = log_.generation(address.pack);

@@ -32,6 +32,7 @@ bool ends_marking(const Error& error) { return error.kind() == Errc::stopped || 
 
 bool is_live(const Mark& mark, const Snapshot& commit) {
   const TransactionId& id = commit.commit.transaction;
+  if (mark.log.erased(commit.commit.domain)) return false;
   if (commit.commit.kind == model::CommitKind::snapshot) return !mark.log.forgotten.contains(id);
   if (mark.log.abandoned.contains(id)) return false;
   for (auto at = mark.commits.upper_bound(id); at != mark.commits.end() && at->first.writer == id.writer;

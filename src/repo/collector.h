@@ -25,7 +25,7 @@ struct Mark {
 };
 
 // Commits that pin what they refer to: snapshots that are not forgotten, checkpoints that nothing has
-// superseded.
+// superseded; of an erased key domain none.
 bool is_live(const Mark& mark, const Snapshot& commit);
 
 class Marker {

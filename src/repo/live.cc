@@ -13,7 +13,7 @@ LastOfRuns last_of_runs(const std::vector<Snapshot>& commits) {
 
 bool is_live(const Snapshot& commit, const LogState& log, const LastOfRuns& last) {
   const model::TransactionId& id = commit.commit.transaction;
-  if (log.forgotten.contains(id)) return false;
+  if (log.dropped(commit.commit)) return false;
   if (commit.commit.kind != model::CommitKind::checkpoint) return true;
   const auto end = last.find(commit.commit.run);
   return !log.abandoned.contains(id) && !(end != last.end() && id < end->second);

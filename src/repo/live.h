@@ -12,8 +12,8 @@ namespace holdfast::repo {
 using LastOfRuns = std::map<model::RunId, model::TransactionId>;
 LastOfRuns last_of_runs(const std::vector<Snapshot>& commits);
 
-// False for what is forgotten, and for a checkpoint that was abandoned or replaced. What is retired is no
-// commit any more; it is not looked at here.
+// False for what is forgotten or erased with its key domain, and for a checkpoint that was abandoned or
+// replaced. What is retired is no commit any more; it is not looked at here.
 bool is_live(const Snapshot& commit, const LogState& log, const LastOfRuns& last);
 
 }  // namespace holdfast::repo

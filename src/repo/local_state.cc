@@ -3,11 +3,15 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/core.h>
 
 #include <cerrno>
 
 #include "base/codec.h"
 #include "base/fd.h"
+#include "base/names_in.h"
 #include "crypto/hash.h"
 
 namespace holdfast::repo {
@@ -28,13 +32,28 @@ int make_directories(const std::string& path) {
   return errno == ENOENT && of_parent != 0 ? of_parent : errno;
 }
 
+// The file, or the folder with all that is in it. What can't go now goes when the log is read again.
+void drop(const std::string& path) {
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return;
+  const auto names = names_in(path);
+  if (!names.ok()) return;
+  for (const std::string& name : names.value()) drop(path + "/" + name);
+  ::rmdir(path.c_str());
+}
+
+std::string folder_of(const std::string& directory, const RepositoryId& id, model::Domain domain) {
+  const std::string whole = directory + "/" + hex(id);
+  return domain == 0 ? whole : fmt::format("{}/domain-{:08x}", whole, domain);
+}
+
 }  // namespace
 
-std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const Repository& repository) {
+std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const Repository& repository,
+                                             SharedDomainKeys keys) {
   std::string mine;
   std::optional<Error> trouble;
   if (!directory.empty() && repository.secrets().content) {
-    mine = directory + "/" + hex(repository.config().id);
+    mine = folder_of(directory, repository.config().id, keys->domain());
     if (const int failure = make_directories(mine); failure != 0)
       trouble = errno_error(failure, "make " + mine);
   }
@@ -45,15 +64,24 @@ std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const
       trouble = errno_error(errno, "write " + directory + "/CACHEDIR.TAG");
   }
   if (trouble) mine.clear();
-  std::unique_ptr<LocalState> state(new LocalState(std::move(mine), repository));  // NOLINT: private
+  std::unique_ptr<LocalState> state(  // NOLINT: private
+      new LocalState(std::move(mine), repository, std::move(keys)));
   state->trouble_ = std::move(trouble);
   return state;
 }
 
-LocalState::LocalState(std::string directory, const Repository& repository)
+void LocalState::drop_erased(const std::string& directory, const RepositoryId& id, const LogState& log) {
+  if (directory.empty()) return;
+  for (const auto& [domain, state] : log.domains) {
+    if (state.erased) drop(folder_of(directory, id, domain));
+  }
+}
+
+LocalState::LocalState(std::string directory, const Repository& repository, SharedDomainKeys keys)
     : directory_(std::move(directory)),
       random_(repository.random()),
-      key_(repository.secrets().content ? repository.local_key() : crypto::Key()) {
+      keys_(std::move(keys)),
+      key_(repository.secrets().content ? keys_->local(repository.config().id) : crypto::Key()) {
   const auto id = random_.array<8>();
   std::memcpy(&fallback_.id, id.data(), id.size());
 }

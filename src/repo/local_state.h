@@ -1,6 +1,7 @@
-// LocalState: what this machine remembers about a repository so that the next run is quick: the name it
-// writes under, the previous trees, the index. All of it is a cache: lost or damaged, it costs time, never
-// data, and never fails a backup. Everything in it is sealed under a key from the repository.
+// LocalState: what this machine remembers about a repository, or one key domain of it, so that the next run
+// is quick: the name it writes under, the previous trees, the index. All of it is a cache: lost or damaged,
+// it costs time, never data, and never fails a backup. Everything in it is sealed under a key from the
+// repository.
 #pragma once
 
 #include <memory>
@@ -16,9 +17,18 @@ class LocalState {
  public:
   // `directory` is the cache folder of all repositories; empty: remember nothing. Never fails: what can't be
   // used is done without. Keys that may not deduplicate remember nothing.
-  static std::unique_ptr<LocalState> open(const std::string& directory, const Repository& repository);
+  static std::unique_ptr<LocalState> open(const std::string& directory, const Repository& repository) {
+    return open(directory, repository, repository.keys());
+  }
+  // Of one key domain, whose snapshots then are made by it: with names to write under, trees and an index of
+  // its own.
+  static std::unique_ptr<LocalState> open(const std::string& directory, const Repository& repository,
+                                          SharedDomainKeys keys);
+  // Removes what is remembered of domains that were erased.
+  static void drop_erased(const std::string& directory, const RepositoryId& id, const LogState& log);
 
-  // The folder of this repository, "" where nothing can be remembered.
+  const SharedDomainKeys& keys() const { return keys_; }
+  // The folder of this repository and domain, "" where nothing can be remembered.
   const std::string& directory() const { return directory_; }
   // Why it can't be, where a folder was given; nothing where all is well.
   const std::optional<Error>& trouble() const { return trouble_; }
@@ -41,7 +51,7 @@ class LocalState {
   const crypto::Key& key() const { return key_; }
 
  private:
-  LocalState(std::string directory, const Repository& repository);
+  LocalState(std::string directory, const Repository& repository, SharedDomainKeys keys);
   struct Writer {
     std::uint64_t id = 0;
     std::uint32_t sequence = 0;
@@ -53,6 +63,7 @@ class LocalState {
   std::string directory_;
   std::optional<Error> trouble_;
   Random& random_;
+  SharedDomainKeys keys_;
   crypto::Key key_;
   Writer fallback_;  // used where the folder can't be
 };

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kVoidNumbersMax = 100;
 
 // The type of each alternative of LogEntry.
-constexpr std::uint8_t kTypes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+constexpr std::uint8_t kTypes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
 static_assert(std::size(kTypes) == std::variant_size_v<LogEntry>);
 
 }  // namespace
@@ -51,6 +51,11 @@ std::optional<std::uint32_t> LogState::generation(const PackId& pack) const {
   if (at == deleted.end()) return 0;
   if (at->second.kept.empty()) return std::nullopt;
   return at->second.generation;
+}
+
+bool LogState::erased(model::Domain domain) const {
+  const auto at = domains.find(domain);
+  return at != domains.end() && at->second.erased;
 }
 
 namespace {
@@ -103,6 +108,13 @@ struct Applier {
   }
   void operator()(const Rotate& e) const {
     if (e.epoch == state.epoch() + 1) state.read_keys.emplace(e.epoch, e.read);
+  }
+  void operator()(const AddDomain& e) const {
+    state.domains.try_emplace(e.domain, LogState::KeyDomain{e, std::nullopt});
+  }
+  void operator()(const EraseDomain& e) const {
+    const auto at = state.domains.find(e.domain);
+    if (at != state.domains.end() && !at->second.erased) at->second.erased = e;
   }
 };
 
@@ -169,6 +181,8 @@ struct EntryEncoder {
   void operator()(const Lost& e) const { encode_items(out, e.items); }
   void operator()(const Found& e) const { encode_items(out, e.items); }
   void operator()(const Rotate& e) const { encode(out, e); }
+  void operator()(const AddDomain& e) const { encode(out, e); }
+  void operator()(const EraseDomain& e) const { encode(out, e); }
 };
 
 Uncondemn decode_uncondemn(Decoder& in) {
@@ -223,6 +237,10 @@ LogEntry decode_typed(std::uint8_t type, Decoder& in) {
       return Found{decode_items(in)};
     case 11:
       return decode_rotate(in);
+    case 12:
+      return decode_add_domain(in);
+    case 13:
+      return decode_erase_domain(in);
     default:
       in.fail();
       return Forget{};
@@ -255,6 +273,8 @@ namespace {
 // Whether who may write the log had also the right to what this entry says.
 bool is_authorised(const LogEntry& entry, const Config& config) {
   if (const auto* rotated = std::get_if<Rotate>(&entry)) return is_signed(*rotated, config);
+  if (const auto* made = std::get_if<AddDomain>(&entry)) return is_signed(*made, config);
+  if (const auto* erased = std::get_if<EraseDomain>(&entry)) return is_signed(*erased, config);
   return true;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/commit.h"
+#include "repo/domain.h"
 #include "repo/rotate.h"
 #include "storage/storage.h"
 
@@ -48,6 +49,7 @@ struct Delete {
 };
 struct Tag {
   model::TransactionId transaction;
+  // Of a commit of a key domain: one string, the list sealed by the domain (Repository::tag_entry).
   std::vector<std::string> tags;
 };
 struct Abandon {
@@ -64,8 +66,8 @@ struct Lost {
 struct Found {
   std::vector<Item> items;
 };
-using LogEntry =
-    std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness, Lost, Found, Rotate>;
+using LogEntry = std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness, Lost,
+                              Found, Rotate, AddDomain, EraseDomain>;
 
 Buffer encode(const LogEntry& entry);
 Result<LogEntry> decode_log_entry(Bytes bytes);
@@ -90,6 +92,11 @@ struct LogState {
     std::uint32_t generation = 0;
   };
   std::map<model::PackId, Gone> deleted;  // retired transactions: pack kOwnObjects
+  struct KeyDomain {
+    AddDomain made;
+    std::optional<EraseDomain> erased;
+  };
+  std::map<model::Domain, KeyDomain> domains;
 
   model::References lost;  // the wanted list
   // The read public keys of the epochs from 1 on; epoch 0 is the config's.
@@ -106,6 +113,12 @@ struct LogState {
   std::optional<std::uint32_t> generation(const model::PackId& pack) const;
   // A retired transaction is nothing, whatever objects of its name there are.
   bool retired(const model::TransactionId& id) const { return deleted.contains({id, kOwnObjects}); }
+  // Whether the secret of that key domain was destroyed; then none of its commits is live, whenever it came.
+  bool erased(model::Domain domain) const;
+  // A snapshot that nobody may build upon or bring back by itself.
+  bool dropped(const model::Commit& commit) const {
+    return forgotten.contains(commit.transaction) || erased(commit.domain);
+  }
 
   void apply(std::uint64_t number, const LogEntry& entry);
 };

@@ -78,4 +78,18 @@ std::optional<std::uint64_t> parse_log_name(std::string_view name) {
   return number;
 }
 
+std::string domain_name(std::uint32_t domain) { return fmt::format("{}{:08x}", kDomainPrefix, domain); }
+
+std::string erasure_name(std::uint32_t domain) { return domain_name(domain) + ".erased"; }
+
+std::optional<DomainObject> parse_domain_name(std::string_view name) {
+  constexpr std::size_t kPrefix = sizeof kDomainPrefix - 1;
+  DomainObject out;
+  if (name.substr(0, kPrefix) != kDomainPrefix || name.size() < kPrefix + 8) return std::nullopt;
+  if (!parse(name.substr(kPrefix, 8), out.domain, 16) || out.domain == 0) return std::nullopt;
+  out.erasure = name.size() > kPrefix + 8;
+  if (name != (out.erasure ? erasure_name(out.domain) : domain_name(out.domain))) return std::nullopt;
+  return out;
+}
+
 }  // namespace holdfast::repo

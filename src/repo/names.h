@@ -16,6 +16,7 @@ inline constexpr char kTransactionPrefix[] = "t/";
 inline constexpr char kLogPrefix[] = "log/";
 inline constexpr char kDataPrefix[] = "d/";
 inline constexpr char kMetadataPrefix[] = "m/";
+inline constexpr char kDomainPrefix[] = "domains/";
 
 // "<writer>-<sequence>", as in every name that belongs to a transaction.
 std::string text(const model::TransactionId& id);
@@ -42,5 +43,14 @@ struct PackObject {
 std::optional<PackObject> parse_pack_name(std::string_view name);
 std::optional<model::PackId> parse_pack_id(std::string_view text);
 std::optional<std::uint64_t> parse_log_name(std::string_view name);
+
+// "domains/<number>": a key domain's secret; with ".erased", that it was destroyed.
+std::string domain_name(std::uint32_t domain);
+std::string erasure_name(std::uint32_t domain);
+struct DomainObject {
+  std::uint32_t domain = 0;
+  bool erasure = false;
+};
+std::optional<DomainObject> parse_domain_name(std::string_view name);
 
 }  // namespace holdfast::repo

@@ -26,25 +26,7 @@ constexpr std::size_t kSessionsMax = 65536;
 model::Time Repository::now() const { return time_of(doors_.clock.now_ns()); }
 
 void Repository::derive() {
-  if (!secrets_.content) return;
-  const Bytes content = secrets_.content->bytes();
-  chunk_id_key_ = crypto::derive_key("holdfast 0 chunk id", {content});
-  member_id_key_ = crypto::derive_key("holdfast 0 member id", {content});
-  bundle_key_ = crypto::derive_key("holdfast 0 bundle boundary", {content});
-  tree_key_ = crypto::derive_key("holdfast 0 tree boundary", {content});
-}
-
-chunk::GearTable Repository::gear_table() const {
-  const crypto::Key key = crypto::derive_key("holdfast 0 gear", {secrets_.content->bytes()});
-  Buffer words = crypto::expand(key, as_bytes("gear"), 2048);
-  const chunk::GearTable table = chunk::gear_table(words);
-  crypto::wipe(words);
-  return table;
-}
-
-crypto::Key Repository::local_key() const {
-  HF_ASSERT(secrets_.content.has_value());
-  return crypto::derive_key("holdfast 0 local cache", {secrets_.content->bytes(), config_.id});
+  keys_ = std::make_shared<const DomainKeys>(0, nullptr, secrets_.content ? &*secrets_.content : nullptr);
 }
 
 Result<std::optional<Snapshot>> Repository::read_fate(const TransactionId& id, std::stop_token stop) const {
@@ -130,9 +112,10 @@ void Repository::apply_log(History& history, const std::vector<TransactionId>& v
   std::erase_if(history.aborted, [&](const TransactionId& id) { return history.log.retired(id); });
   std::erase_if(history.undecided, [&](const TransactionId& id) { return history.log.retired(id); });
   for (Snapshot& snapshot : history.commits) {
-    snapshot.forgotten = history.log.forgotten.contains(snapshot.commit.transaction);
+    snapshot.erased = history.log.erased(snapshot.commit.domain);
+    snapshot.forgotten = history.log.dropped(snapshot.commit);
     const auto tags = history.log.tags.find(snapshot.commit.transaction);
-    if (tags != history.log.tags.end()) snapshot.tags = tags->second;
+    if (tags != history.log.tags.end() && snapshot.commit.domain == 0) snapshot.tags = tags->second;
   }
   std::stable_sort(history.commits.begin(), history.commits.end(),
                    [](const Snapshot& a, const Snapshot& b) { return a.commit.start < b.commit.start; });
@@ -149,6 +132,7 @@ Result<History> Repository::history(std::stop_token stop) const {
   TRY(read_fates(history, vanished, stop));
   TRY(log().follow(history.log, stop));
   apply_log(history, vanished);
+  TRY(open_domains(history, stop));
   TRY(compare(seen, history, stop));
   if (!history.contradictions.empty()) return contradicted(history);
   return history;
@@ -163,6 +147,7 @@ Result<History> Repository::readable_history(std::stop_token stop) const {
   if (!followed.ok() && followed.error().kind() != Errc::damaged) return followed.error().copy();
   if (!followed.ok()) history.log_trouble = followed.error().text();
   apply_log(history, vanished);
+  TRY(open_domains(history, stop));
   TRY(compare(seen, history, stop));
   return history;
 }
@@ -253,8 +238,7 @@ Result<Opening> Repository::read_opening(const TransactionId& id, std::stop_toke
 
 // Every epoch of the read key has a key pair of its own.
 Result<crypto::Key> Repository::open_secret(const Opening& opening) const {
-  const std::uint32_t domain = opening.place.domain, epoch = opening.place.epoch;
-  if (domain != 0) return Error(Errc::unsupported, "it is in a key domain").hint("use a newer holdfast");
+  const std::uint32_t epoch = opening.place.epoch;
   const auto later = secrets_.reads.find(epoch);
   const auto rotated = [&] {
     const model::CivilTime day = model::local_time(opening.time.seconds);
@@ -290,8 +274,10 @@ Result<SessionKey> Repository::session_key(const TransactionId& id, std::stop_to
     return Error(Errc::damaged, name + " is missing, without which no pack of its transaction opens");
   }
   if (!opening.ok()) return opening.error().copy();
-  crypto::Key secret = TRY_AS(open_secret(opening.value()), name);
-  SessionKey session{opening.value().place, std::move(secret)};
+  const KeyPlace place = opening.value().place;
+  const SharedDomainKeys keys = TRY_AS(domain_keys(place.domain, stop), name);
+  const crypto::Key sealed = TRY_AS(open_secret(opening.value()), name);
+  SessionKey session{place, keys->session(sealed)};
   const std::lock_guard lock(mutex_);
   if (sessions_.size() >= kSessionsMax) sessions_.clear();
   sessions_.insert_or_assign(id, SessionKey{session.place, session.secret.copy()});

@@ -36,7 +36,10 @@ struct Snapshot {
   Hash hash{};     // the same, H of the fate's body
   model::Commit commit;
   std::vector<std::string> tags;  // by the log, else the commit's
-  bool forgotten = false;
+  bool forgotten = false;         // also where it was erased
+  std::string domain{};           // name of its key domain; "": none, or it is not known
+  bool erased = false;            // with its key domain: nothing but counts and sizes is left of it
+  bool nameless = false;          // its key domain's secret is missing, so that its labels are not known
 };
 
 // Everything that has been decided, as of the log's head `log`, without retired transactions.
@@ -48,6 +51,7 @@ struct History {
   std::vector<std::string> unreadable;       // fates that are there but say nothing: why
   std::vector<std::string> contradictions;   // what speaks against what this machine saw before
   std::string log_trouble;                   // why the log was not read to its end; empty: it was
+  std::vector<std::string> nameless;         // why labels of snapshots are not known
 
   // Snapshots proper: not checkpoints, not forgotten.
   std::vector<const Snapshot*> snapshots() const;
@@ -119,14 +123,20 @@ class Repository {
   // What opens the packs of a transaction, for readers.
   Result<SessionKey> session_key(const model::TransactionId& id, std::stop_token stop) const;
 
-  // Derived keys; content secret needed (asserted).
-  const crypto::Key& chunk_id_key() const { return *chunk_id_key_; }
-  const crypto::Key& member_id_key() const { return *member_id_key_; }
-  const crypto::Key& bundle_key() const { return *bundle_key_; }
-  const crypto::Key& tree_key() const { return *tree_key_; }
-  chunk::GearTable gear_table() const;
-  // For everything kept on this machine about the repository.
-  crypto::Key local_key() const;
+  // What content in no key domain is under.
+  const SharedDomainKeys& keys() const { return keys_; }
+  // Of a key domain, 0 included. Needs the index secret. Errc::denied where it was erased, damaged where its
+  // secret is lost.
+  Result<SharedDomainKeys> domain_keys(model::Domain domain, std::stop_token stop) const;
+  // Of the domain in which a transaction stored its packs; for readers.
+  Result<SharedDomainKeys> keys_of(const model::TransactionId& id, std::stop_token stop) const;
+  // A snapshot's tags by that view of the log, and the entry that changes them.
+  Result<std::vector<std::string>> tags_of(const Snapshot& snapshot, const LogState& log,
+                                           std::stop_token stop) const;
+  Result<Tag> tag_entry(const Snapshot& snapshot, const std::vector<std::string>& tags,
+                        std::stop_token stop) const;
+  // Told of every view of the log that a history has; to be set before others use this.
+  std::function<void(const LogState&)> on_log;
 
   // Key slots. What is added opens `secrets`, or all that this key has. remove refuses the slot in use.
   struct KeyInfo {
@@ -166,6 +176,8 @@ class Repository {
   static void apply_log(History& history, const std::vector<model::TransactionId>& vanished);
   void derive();
   Result<crypto::Key> open_secret(const Opening& opening) const;
+  Result<void> open_domains(History& history, std::stop_token stop) const;
+  Result<void> open_labels(Snapshot& snapshot, const LogState& log, std::stop_token stop) const;
   Result<std::string> log_against(const Memory::Seen& seen, const LogState& log, std::stop_token stop) const;
   void remember(const Memory::Seen& seen) const;
 
@@ -173,12 +185,16 @@ class Repository {
   Config config_;
   Secrets secrets_;
   std::string key_name_;
+  SharedDomainKeys keys_;
   std::optional<crypto::Key> password_key_;  // of the slot in use, where a password opened it
-  std::optional<crypto::Key> chunk_id_key_, member_id_key_, bundle_key_, tree_key_;
   std::unique_ptr<const Memory> memory_;
   mutable std::mutex mutex_;  // guards what follows
   mutable std::string memory_trouble_;
+  mutable std::map<model::Domain, SharedDomainKeys> domains_;
   mutable std::map<model::TransactionId, SessionKey> sessions_;
 };
+
+// Says that `what` was erased, and when.
+Error erased_error(std::string_view what, const LogState& log, model::Domain domain);
 
 }  // namespace holdfast::repo

@@ -19,7 +19,17 @@ Result<Buffer> unseal(const crypto::Key& key, Bytes aad, Bytes sealed);
 // The usual associated data: which repository, which object.
 Buffer seal_context(const RepositoryId& id, std::string_view object_name);
 
-enum class Vital : std::uint8_t { config = 1, key = 2, open = 3, fate = 4, manifest = 5, refs = 6, log = 7 };
+enum class Vital : std::uint8_t {
+  config = 1,
+  key = 2,
+  open = 3,
+  fate = 4,
+  manifest = 5,
+  refs = 6,
+  log = 7,
+  domain = 8,
+  erasure = 9,
+};
 
 // Two copies of the record around `body`, end to end.
 Buffer wrap_vital(Vital kind, Bytes body);

@@ -27,6 +27,11 @@ Result<std::unique_ptr<Transaction>> Transaction::open(const Repository& reposit
       continue;
     }
     TRY_AS(repository.log().follow(transaction->log_, stop), "reading the log");
+    if (transaction->log_.erased(local.keys()->domain())) {
+      // Where this fails a prune ends it.
+      (void)transaction->withdraw("its key domain was erased", stop).ok();
+      return erased_error("what this would be stored under", transaction->log_, local.keys()->domain());
+    }
     if (transaction->log_.epoch() != transaction->session_.place.epoch) {  // rotated meanwhile
       TRY(transaction->withdraw("the read key was rotated", stop));
       continue;
@@ -43,6 +48,8 @@ Result<std::unique_ptr<Transaction>> Transaction::rehearse(const Repository& rep
   std::unique_ptr<Transaction> transaction(new Transaction(repository, local, {}));  // NOLINT: private
   transaction->rehearsal_ = true;
   TRY_AS(repository.log().follow(transaction->log_, stop), "reading the log");
+  if (transaction->log_.erased(local.keys()->domain()))
+    return erased_error("what this would be stored under", transaction->log_, local.keys()->domain());
   return transaction;
 }
 
@@ -50,6 +57,7 @@ Result<std::unique_ptr<Transaction>> Transaction::rehearse(const Repository& rep
 Result<bool> Transaction::try_open(std::stop_token stop) {
   id_ = local_.next_transaction();
   repository_.random().fill(session_.secret.writable());
+  session_.place.domain = keys().domain();
   const Config& config = repository_.config();
   session_.place.epoch = log_.epoch();
   const crypto::PublicKey& reader = log_.read_keys.empty() ? config.read : log_.read_keys.rbegin()->second;
@@ -57,6 +65,7 @@ Result<bool> Transaction::try_open(std::stop_token stop) {
   Opening opening{id_, run_, {}, repository_.now(), session_.place, {}};
   opening.secret =
       TRY(seal_to_reader(reader, seal_context(config.id, name), session_.secret, repository_.random()));
+  session_.secret = keys().session(session_.secret);  // in force
   opening.nonce = repository_.random().array<16>();
   const Buffer object =
       wrap_vital(Vital::open, sign_body(*repository_.secrets().commit, config.id, name, encode(opening)));
@@ -221,6 +230,7 @@ Result<Snapshot> Transaction::commit(model::Commit commit, const model::Referenc
   HF_ASSERT(!rehearsal_);
   commit.transaction = id_;
   commit.run = run_;
+  commit.domain = keys().domain();
   const LocalState::Commit last = local_.last_commit();
   if (last.sequence != 0 && last.sequence < id_.sequence) {
     commit.previous_sequence = last.sequence;
@@ -234,6 +244,10 @@ Result<Snapshot> Transaction::commit(model::Commit commit, const model::Referenc
   // Beyond this point everything the snapshot needs is durable; until the fate is put nobody can see it.
   const std::string name = transaction_name(id_, "fate");
   const Config& config = repository_.config();
+  if (commit.domain != 0) {
+    commit.sealed_labels =
+        keys().seal_label(seal_context(config.id, name), encode_labels(commit), repository_.random());
+  }
   Encoder body;
   body.u8(1);
   body.blob(seal(*repository_.secrets().index, seal_context(config.id, name), encode(commit),
@@ -246,6 +260,8 @@ Result<Snapshot> Transaction::commit(model::Commit commit, const model::Referenc
     return Error(Errc::conflict, "this transaction was aborted and removed meanwhile")
         .hint("run the command again");
   }
+  // It is committed, and dead by the log.
+  if (log_.erased(commit.domain)) return erased_error("what was stored meanwhile", log_, commit.domain);
   Snapshot snapshot;
   snapshot.hash = crypto::hash(fate);
   snapshot.id = hex(snapshot.hash);

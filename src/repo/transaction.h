@@ -27,6 +27,8 @@ class Transaction {
   // The log as of just after `open`: what may be referred to (W3).
   const LogState& log() const { return log_; }
   const Repository& repository() const { return repository_; }
+  // Of the key domain that it is in: that of `local`.
+  const DomainKeys& keys() const { return *local_.keys(); }
 
   // Thread-safe: number for a new pack; record of a finished one.
   model::PackId next_pack(bool metadata);
@@ -73,6 +75,7 @@ class ChunkWriter {
   ChunkWriter(Transaction& transaction, bool metadata) : transaction_(transaction), metadata_(metadata) {}
 
   Result<model::Address> put(const NewChunk& chunk, std::stop_token stop);
+  const DomainKeys& keys() const { return transaction_.keys(); }
   // Puts the pack in the making, if any.
   Result<void> finish(std::stop_token stop);
 

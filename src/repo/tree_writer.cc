@@ -17,19 +17,17 @@ constexpr int kTreeLevel = 3;  // zstd
 
 }  // namespace
 
-TreeWriter::TreeWriter(const Repository& repository, ChunkWriter& chunks, model::References& references,
-                       LocalTreeWriter& local,
+TreeWriter::TreeWriter(ChunkWriter& chunks, model::References& references, LocalTreeWriter& local,
                        const std::vector<std::pair<model::ShortId, model::Address>>& known)
-    : repository_(repository),
+    : keys_(chunks.keys()),
       chunks_(chunks),
       references_(references),
       local_(local),
       known_(known.begin(), known.end()) {}
 
 bool TreeWriter::ends(std::uint8_t level, std::string_view path, std::uint64_t modulus) const {
-  const Hash hash = level == 0
-                        ? crypto::keyed_hash(repository_.tree_key(), as_bytes(path))
-                        : crypto::keyed_hash(repository_.tree_key(), {Bytes(&level, 1), as_bytes(path)});
+  const Hash hash = level == 0 ? crypto::keyed_hash(keys_.tree(), as_bytes(path))
+                               : crypto::keyed_hash(keys_.tree(), {Bytes(&level, 1), as_bytes(path)});
   std::uint64_t word = 0;
   for (std::size_t i = 0; i < 8; ++i) word |= std::uint64_t{hash[i]} << (8 * i);
   return word % modulus == 0;
@@ -96,7 +94,7 @@ std::vector<std::uint32_t> TreeWriter::relate_to(const LeafOrigin& base) {
 }
 
 Result<TreeWriter::Stored> TreeWriter::store(model::ChunkType type, Bytes plain, std::stop_token stop) {
-  const ChunkName name = name_chunk(repository_.chunk_id_key(), type, plain);
+  const ChunkName name = name_chunk(keys_.chunk_id(), type, plain);
   const model::ChunkId& id = name.id;
   if (const auto known = find ? find(model::short_id(id)) : std::nullopt) {
     insert(references_, *known);
@@ -202,7 +200,7 @@ Result<void> TreeWriter::close_node(std::size_t level, std::stop_token stop) {
     parent.bytes += c.bytes;
   }
   const Buffer plain = model::encode_node(static_cast<std::uint8_t>(level + 1), children);
-  parent.id = model::short_id(chunk_id(repository_.chunk_id_key(), model::ChunkType::node, plain));
+  parent.id = model::short_id(chunk_id(keys_.chunk_id(), model::ChunkType::node, plain));
   const auto known = known_.find(parent.id);
   if (known != known_.end()) {
     parent.address = known->second;

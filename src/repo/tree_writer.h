@@ -20,8 +20,8 @@ class TreeWriter {
  public:
   // Counts everything that the tree needs into `references`; tells `local`. `known` are inner nodes that may
   // be referred to.
-  TreeWriter(const Repository& repository, ChunkWriter& chunks, model::References& references,
-             LocalTreeWriter& local, const std::vector<std::pair<model::ShortId, model::Address>>& known);
+  TreeWriter(ChunkWriter& chunks, model::References& references, LocalTreeWriter& local,
+             const std::vector<std::pair<model::ShortId, model::Address>>& known);
 
   // Asked before a node or leaf is stored, told after: for writers that know more of what the repository has.
   // May be empty.
@@ -55,7 +55,7 @@ class TreeWriter {
   Result<Stored> store(model::ChunkType type, Bytes plain, std::stop_token stop);
   bool ends(std::uint8_t level, std::string_view path, std::uint64_t modulus) const;
 
-  const Repository& repository_;
+  const DomainKeys& keys_;
   ChunkWriter& chunks_;
   model::References& references_;
   LocalTreeWriter& local_;

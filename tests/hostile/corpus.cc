@@ -319,13 +319,13 @@ Buffer packed(Bytes plain) {
 // A compressed chunk that says to be `claimed` bytes long.
 void false_length(EvilWriter& e, std::uint32_t claimed) {
   const Buffer plain(100'000);
-  const auto id = repo::chunk_id(e.repository().chunk_id_key(), ChunkType::bundle, plain);
+  const auto id = repo::chunk_id(e.repository().keys()->chunk_id(), ChunkType::bundle, plain);
   const auto chunk = e.put_raw(ChunkType::bundle, packed(plain), repo::Codec::zstd, claimed, id);
   one_leaf(e, {evil_file("a", chunk, 1000)});
 }
 
 model::Child bomb(EvilWriter& e, ChunkType type, const Buffer& plain) {
-  const auto id = repo::chunk_id(e.repository().chunk_id_key(), type, plain);
+  const auto id = repo::chunk_id(e.repository().keys()->chunk_id(), type, plain);
   return e.put_raw(type, packed(plain), repo::Codec::zstd, static_cast<std::uint32_t>(plain.size()), id);
 }
 

@@ -42,10 +42,9 @@ model::Child EvilWriter::put_raw(model::ChunkType type, Bytes stored, repo::Code
                                  std::uint32_t plain_bytes, const model::ChunkId& id) {
   const bool tree = type == model::ChunkType::leaf || type == model::ChunkType::node;
   model::Child made;
-  made.address =
-      std::move((tree ? metadata_ : data_)
-                    ->put({id, type, codec, plain_bytes, stored, parity::checksum(stored)}, {}))
-          .value();
+  made.address = std::move((tree ? metadata_ : data_)
+                               ->put({id, type, codec, plain_bytes, stored, parity::checksum(stored)}, {}))
+                     .value();
   made.id = model::short_id(id);
   insert(references_, made.address);
   if (tree) next_.slot = made.address.slot + 1;
@@ -54,7 +53,7 @@ model::Child EvilWriter::put_raw(model::ChunkType type, Bytes stored, repo::Code
 
 model::Child EvilWriter::put(model::ChunkType type, Bytes plain) {
   return put_raw(type, plain, repo::Codec::raw, static_cast<std::uint32_t>(plain.size()),
-                 repo::chunk_id(repository_->chunk_id_key(), type, plain));
+                 repo::chunk_id(repository_->keys()->chunk_id(), type, plain));
 }
 
 model::Child EvilWriter::leaf(const std::vector<model::Entry>& entries) {

@@ -45,7 +45,7 @@ def search(protocol, states_max=STATES_MAX):
             raise SystemExit(f'{protocol.s.name}: more than {states_max} states')
         level = following
     kinds = {'F': 'forgotten', 'U': 'unforgotten', 'B': 'abandoned', 'C': 'condemned', 'L': 'lifted',
-             'W': 'wanted', 'V': 'found'}
+             'W': 'wanted', 'V': 'found', 'E': 'erased'}
     for kind, item, *rest in (entry for log in logs for entry in log):
         reached.add(kinds.get(kind) or ('retired' if item % 2 else 'moved' if rest[1] else 'deleted'))
     return len(came), reached, None

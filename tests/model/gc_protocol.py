@@ -22,7 +22,7 @@ class State(NamedTuple):
     refs: tuple       # per transaction: (slots, page owners) of its commit; (0, 0): it never committed
     log: tuple        # F forget, U unforget, B abandon: (kind, x); C condemn: ('C', item, kept slots);
                       # L lift: ('L', item, c); D delete: ('D', item, c, kept slots, generation);
-                      # W lost (wanted), V found: (kind, item, slots)
+                      # W lost (wanted), V found: (kind, item, slots); E erase: ('E', transactions)
     writers: tuple    # (pc, place in names, view, slot stored by this run, chosen slot, chosen page owners)
     collectors: tuple
     reader: tuple     # (pc, generation)
@@ -40,6 +40,7 @@ class View(NamedTuple):
     generation: tuple  # per transaction: present generation of its pack; -1 none
     retired: int
     lost: int         # slots that are wanted: their content is gone
+    erased: int       # transactions of a key domain that was erased, committed or not
 
 
 def bits(mask):
@@ -83,7 +84,7 @@ class Protocol:
     # -- what the log means ------------------------------------------------------------------------------
 
     def fold(self, log, skip=-1):
-        forgotten = abandoned = retired = lost = 0
+        forgotten = abandoned = retired = lost = erased = 0
         condemned, kept = [-1] * (2 * self.n), [0] * (2 * self.n)
         have, generation = [3 << 2 * x for x in range(self.n)], [0] * self.n
         for number, (kind, at, *rest) in enumerate(log):
@@ -95,6 +96,8 @@ class Protocol:
                 forgotten &= ~(1 << at)
             elif kind == 'B':
                 abandoned |= 1 << at
+            elif kind == 'E':
+                erased |= at
             elif kind == 'C':
                 condemned[at], kept[at] = number, rest[0]
             elif kind in 'WV':
@@ -108,12 +111,12 @@ class Protocol:
                     have[x] &= 0 if at % 2 else rest[1]
                     generation[x] = rest[2] if have[x] else -1
         return View(forgotten, abandoned, tuple(condemned), tuple(kept), tuple(have), tuple(generation),
-                    retired, lost)
+                    retired, lost, erased)
 
     def live(self, commits, view):
         """Commits that pin what they refer to: snapshots, and checkpoints that nothing has superseded."""
         live = 0
-        for x in bits(commits & ~view.retired):
+        for x in bits(commits & ~view.retired & ~view.erased):
             if not self.s.checkpoints >> x & 1:
                 live |= (~view.forgotten >> x & 1) << x
             elif (not commits & ~view.retired & self.later(x) and not view.abandoned >> x & 1
@@ -211,6 +214,8 @@ class Protocol:
             elif pc == 'confirm':  # W5
                 if self.view(st.log).retired & bit and m not in ('not_confirmed', 'name_reused'):
                     yield again()
+                elif self.view(st.log).erased & bit and m != 'erasure_not_confirmed':
+                    yield go('done', len(names), -1, -1, -1, 0)  # an error is told
                 elif self.s.checkpoints & bit:
                     yield go('open', at + 1, -1, stored, -1, 0, told=st.told | bit)
                 else:
@@ -444,6 +449,9 @@ class Protocol:
         if len(st.log) >= self.s.max_log:
             return
         view = self.view(st.log)
+        if self.s.erase & ~view.erased:  # by number of the domain: no matter which of it are committed
+            erase = self.s.erase & (st.commits if self.mutant == 'erase_lists_commits' else -1)
+            yield st._replace(log=st.log + (('E', erase),), told=st.told & ~erase)
         for x in bits(st.commits & ~view.retired):
             if self.s.forget & ~view.forgotten & 1 << x:
                 yield st._replace(log=st.log + (('F', x),))
@@ -492,6 +500,8 @@ class Protocol:
                 known = view.lost >> slot & 1 and self.s.fates[x] == 'C'  # lost before all this began
                 if not known and not dict(st.packs[slot // 2]).get(view.generation[slot // 2], 0) >> slot & 1:
                     return f'commit {x} lost slot {slot}'
+        if view.erased and live & self.s.erase:
+            return 'a commit of an erased key domain is live'
         for x in bits(st.told & ~live):
             if self.s.checkpoints >> x & 1:
                 dead = view.abandoned >> x & 1 or any(st.refs[y][0] for y in bits(self.later(x)))

@@ -31,6 +31,7 @@ class Scenario(NamedTuple):
     old_views: bool = False     # a sweep may go by any older prefix of the log
     forget: int = 0             # snapshots that the administrator may forget
     unforget: int = 0
+    erase: int = 0              # transactions of a key domain that the administrator may erase
     abandon: int = 0            # checkpoints that the administrator may abandon
     reader: tuple = ()          # (snapshot, slot)
     damage: tuple = ()          # ('fate' | 'refs', transaction), ('log', entry): unreadable at times
@@ -97,6 +98,11 @@ SCENARIOS = (
     Scenario('wanted beside a prune', 'CC-', ((1, 1), (2, 2)), (2,), (('W', 0, 1),), writers=((2,),), dedup=3,
              items=(0,), collectors=2, forget=0b011, heal=True, lost=1, max_log=4, large=True,
              reached=('moved', 'told', 'found')),
+    # Transactions 0 and 2 are of a key domain, which is erased while 2 is under way and a prune decides; 1 is
+    # of none.
+    Scenario('erasure', 'CC-', ((1, 1), (4, 2)), (1, 4), writers=((2,),), dedup=1, items=(0, 1),
+             erase=0b101, max_log=3, reached=('deleted', 'retired', 'erased', 'told', 'aborted'),
+             mutants=('erasure_not_confirmed', 'erase_lists_commits')),
     Scenario('relocation and a reader', 'CC', ((3, 1), (1, 2)), (3,), F0, items=(0,), collectors=2,
              forget=0b010, reader=(1, 0), reached=('deleted', 'moved'), mutants=('reader_gives_up',)),
     Scenario('unreadable', 'CC-', **SHARED, writers=((2,),), dedup=1, items=(0,), forget=0b110,

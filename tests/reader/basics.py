@@ -230,7 +230,8 @@ def check_signature(public, signature, message, what):
 
 TXN = "[0-9a-f]{16}-[0-9a-f]{8}"
 KINDS = (("holdfast", 1), ("keys/[0-9a-f]{32}", 2), (f"t/{TXN}/open", 3), (f"t/{TXN}/fate", 4),
-         (f"t/{TXN}/man", 5), (f"t/{TXN}/refs", 6), ("log/[0-9a-f]{16}", 7))
+         (f"t/{TXN}/man", 5), (f"t/{TXN}/refs", 6), ("log/[0-9a-f]{16}", 7),
+         ("domains/[0-9a-f]{8}", 8), (r"domains/[0-9a-f]{8}\.erased", 9))
 
 
 def kind_of(name):

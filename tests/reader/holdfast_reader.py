@@ -24,8 +24,8 @@ from basics import (OWN_OBJECTS, SECRETS, TXN, ZERO_HASH, FormatError, Input, Pa
                     hash_of, keyed, kind_of, open_sealed, open_session, open_slot, parse_config,
                     parse_key_file, parse_vital, public_of, require)
 from packs import Pack, coefficient, weighted_sum
-from transactions import (Abort, Commit, Log, LogEntry, ManifestChunk, parse_commit, parse_log_fields,
-                          parse_manifest, parse_open, parse_page, signed_by)
+from transactions import (Abort, Commit, Log, LogEntry, ManifestChunk, parse_commit, parse_domain_labels,
+                          parse_log_fields, parse_manifest, parse_open, parse_page, signed_by)
 from trees import DIRECTORY, FILE_TYPES, REGULAR, SYMLINK, Tree, content, is_content
 
 # ---------------------------------------------------------------- the repository
@@ -47,6 +47,7 @@ class Repository:
                     f"the {name} secret does not belong to this repository")
         self.chunk = functools.lru_cache(maxsize=24)(self.read_chunk)
         self.session = functools.lru_cache(maxsize=None)(self.read_session)
+        self.domain = functools.lru_cache(maxsize=None)(self.read_domain)
         self.manifest = functools.lru_cache(maxsize=256)(self.read_manifest)
         self.refs = functools.lru_cache(maxsize=64)(self.read_refs)
         self.packs = collections.OrderedDict()
@@ -94,13 +95,37 @@ class Repository:
         opened = parse_open(box)
         require(opened.txn == txn, f"{name}: names another transaction")
         place, ephemeral, sealed = opened[3:]
-        require(place.domain == 0, f"{name}: of key domain {place.domain}, which is unknown")
         read, public = self.secret("read"), self.config.read
         if place.epoch:
             read = self.secrets["reads"].get(place.epoch)
             require(read is not None, f"{name}: this key does not open epoch {place.epoch}")
             public = public_of("read", read)
-        return place, open_session(read, public, ephemeral, sealed, self.config.id + name.encode(), name)
+        session = open_session(read, public, ephemeral, sealed, self.config.id + name.encode(), name)
+        if place.domain:
+            session = derive("domain session", session + self.domain(place.domain))
+        return place, session
+
+    def read_domain(self, number):
+        """The secret of a key domain."""
+        name = f"domains/{number:08x}"
+        require(number not in self.log.erased, f"{name}: it was erased")
+        box = Input(self.vital(name).body, name)
+        sealed = box.blob()
+        box.end()
+        key = derive("domain", self.secret("index"))
+        secret = open_sealed(key, self.config.id + name.encode(), sealed, name)
+        require(len(secret) == 32, f"{name}: not a secret")
+        return secret
+
+    def content_of(self, txn):
+        """The content secret that a transaction's ids are by."""
+        domain = self.session(txn)[0].domain
+        content = self.secret("content")
+        return derive("domain content", content + self.domain(domain)) if domain else content
+
+    def open_label(self, domain, sealed, name):
+        key = derive("domain labels", self.domain(domain))
+        return open_sealed(key, self.config.id + name.encode(), sealed, name)
 
     def fate(self, txn):
         """A Commit, an Abort, or None while undecided; an error means that the fate is unknown."""
@@ -179,7 +204,8 @@ class Repository:
             return None
         number, chained, time = box.u64(), box.take(32), box.time()
         require(number == expected and previous in (None, chained), f"{name}: breaks the chain")
-        inner = Input(self.unseal(box.blob(), name), name)
+        plain = self.unseal(box.blob(), name)
+        inner = Input(plain, name)
         box.end()
         type_ = inner.u8()
         entry = LogEntry(number, time, type_, parse_log_fields(inner, type_))
@@ -191,6 +217,12 @@ class Repository:
                           struct.pack("<I", epoch) + public, name)
             except FormatError:
                 return None
+        right = {12: "key domain", 13: "erase key domain"}.get(type_)
+        try:
+            if right:
+                self.signed(plain[1:], right, self.config.admin)
+        except FormatError:
+            return None
         return entry
 
     # snapshots
@@ -211,10 +243,26 @@ class Repository:
     def snapshots(self):
         """Snapshots that are not forgotten, by start, and the errors of the log and of fates."""
         commits, errors = self.commits()
-        found = [commit for commit in commits if commit.kind == 1 and commit.txn not in self.log.forgotten]
+        found = [commit for commit in commits if commit.kind == 1 and commit.txn not in self.log.forgotten
+                 and commit.domain not in self.log.erased]
         for commit in found:
-            commit.tags = self.log.tags.get(commit.txn, commit.tags)
+            self.open_labels(commit)
         return sorted(found, key=lambda commit: commit.start), errors
+
+    def open_labels(self, commit):
+        """What names things in a commit, tags as the log has them."""
+        txn, tags = commit.txn, self.log.tags.get(commit.txn)
+        if commit.domain:
+            name = txn.name("fate")
+            plain = self.open_label(commit.domain, commit.labels, name)
+            commit.labels = parse_domain_labels(plain, commit, name)
+            if tags is not None:
+                require(len(tags) == 1, f"{name}: tags are not sealed")
+                box = Input(self.open_label(commit.domain, tags[0], txn.name("tags")), name)
+                commit.labels.tags = box.list(box.text)
+                box.end()
+        elif tags is not None:
+            commit.labels.tags = [tag.decode() for tag in tags]
 
     def snapshot(self, wanted):
         """One snapshot by id, its beginning, or `latest`."""
@@ -506,7 +554,7 @@ class Verify:
 
     def chunks(self, pack, _):
         """Ids of all chunks whose frames are there: all of those that are kept must be."""
-        key = derive("chunk id", self.repository.secret("content"))
+        key = derive("chunk id", self.repository.content_of(pack.id.txn))
         kept = self.repository.log.kept.get(pack.id) if pack.header.generation else None
         kept = slots_in(kept) if kept is not None else set()
         for number, slot in enumerate(pack.directory):

@@ -149,7 +149,7 @@ class Sample:
         page = listed(pack.coded() + runs(slots) for pack, slots in sorted(references.items()))
         refs = self.put_vital(name, self.hidden(name, listed([blob(page)])))
         name = txn.name("fate")
-        plain = txn.coded() + bytes(16) + b"\1\0\0" + u32(previous[0]) + previous[1]
+        plain = txn.coded() + bytes(16) + u32(0) + b"\1\0\0" + u32(previous[0]) + previous[1]
         plain += time(100 + txn.sequence) + time(101 + txn.sequence) + svarint(-90)
         plain += blob(b"host") + blob(b"user") + blob(b"sample 0") + listed([blob(b"/src")]) + listed([])
         plain += listed([]) + b"\0" + listed([root]) + listed([blob(b"files") + varint(3)])

@@ -69,7 +69,7 @@ class Vectors(unittest.TestCase):
             cls.all = json.load(file)
 
     def test_derived_keys(self):
-        self.assertEqual(len(self.all["derived keys"]), 15)
+        self.assertEqual(len(self.all["derived keys"]), 19)
         for case in self.all["derived keys"]:
             self.assertTrue(case["context"].startswith(PREFIX))
             found = derive(case["context"][len(PREFIX):], unhex(case["material"]))

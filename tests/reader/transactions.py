@@ -21,6 +21,7 @@ class Commit:
     txn: Txn
     id: bytes
     run: bytes
+    domain: int
     kind: int
     partial: bool
     mode: int
@@ -29,18 +30,43 @@ class Commit:
     start: Time
     stop: Time
     zone: int
-    host: str
-    user: str
-    program: str
-    paths: list
-    tags: list
-    excludes: list
+    labels: object  # Labels; of a key domain, sealed bytes until they are opened
     parent: Optional[Txn]
     roots: list
     statistics: list
     manifest_hash: bytes
     refs_hash: bytes
     pages: list
+
+
+    def __getattr__(self, name):
+        if name in ("host", "user", "program", "paths", "tags", "excludes"):
+            return getattr(self.labels, name)
+        raise AttributeError(name)
+
+
+@dataclasses.dataclass
+class Labels:
+    """All of a commit that names somebody or something."""
+    host: str
+    user: str
+    program: str
+    paths: list
+    tags: list
+    excludes: list
+
+
+def parse_labels(box):
+    return Labels(box.text(), box.text(), box.text(), *(box.list(box.text) for _ in range(3)))
+
+
+def parse_domain_labels(plain, commit, what):
+    """Those of a commit of a key domain, with the names of its roots."""
+    box = Input(plain, what)
+    labels, names = parse_labels(box), box.list(box.text)
+    box.end()
+    require(len(names) == len(commit.roots), f"{what}: names of other roots")
+    return labels
 
 
 class Abort(NamedTuple):
@@ -96,11 +122,12 @@ def parse_root(box):
 
 def parse_commit(plain, body, what):
     box = Input(plain, what)
+    head = dict(txn=box.txn(), id=hash_of(body), run=box.take(16), domain=box.u32())
     commit = Commit(
-        txn=box.txn(), id=hash_of(body), run=box.take(16), kind=box.u8(), partial=bool(box.u8() & 1),
+        **head, kind=box.u8(), partial=bool(box.u8() & 1),
         mode=box.u8(), previous=box.u32(), previous_hash=box.take(32), start=box.time(), stop=box.time(),
-        zone=box.svarint(), host=box.text(), user=box.text(), program=box.text(), paths=box.list(box.text),
-        tags=box.list(box.text), excludes=box.list(box.text), parent=box.optional(box.txn),
+        zone=box.svarint(), labels=box.blob() if head["domain"] else parse_labels(box),
+        parent=box.optional(box.txn),
         roots=box.list(lambda: parse_root(box), 42),
         statistics=box.list(lambda: (box.text(), box.varint()), 2),
         manifest_hash=box.take(32), refs_hash=box.take(32),
@@ -157,11 +184,15 @@ def parse_log_fields(box, type_):
         case 5:
             return box.u64(), box.u64(), box.list(lambda: (*item(), box.u32()), 21)
         case 6:
-            return box.txn(), box.list(box.text)
+            return box.txn(), box.list(box.blob)
         case 7:
             return (box.txn(),)
         case 11:
             return box.u32(), box.take(32), box.take(64)
+        case 12:
+            return box.u32(), box.time(), box.blob(), box.take(64)
+        case 13:
+            return box.u32(), box.time(), box.take(64)
     raise FormatError(f"{box.what}: unknown type {type_}")
 
 
@@ -173,6 +204,7 @@ class Log:
         self.kept, self.errors, self.length = {}, [], 0
         self.lost = {}  # the wanted list: slots by pack
         self.read_keys = {}
+        self.domains, self.erased = set(), {}
 
     def apply(self, entry):
         """Takes an entry in; None is a void one."""
@@ -191,6 +223,10 @@ class Log:
             case 9 | 10:
                 for name, slots in entry.fields[0]:
                     self.list_lost(name, {slot for run in slots for slot in run}, entry.type == 9)
+            case 12:
+                self.domains.add(entry.fields[0])
+            case 13 if entry.fields[0] in self.domains:
+                self.erased.setdefault(entry.fields[0], entry.fields[1])
 
     def list_lost(self, name, slots, lost):
         before = self.lost.get(name, set())

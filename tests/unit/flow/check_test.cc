@@ -220,7 +220,8 @@ TEST_F(Check, LeftoversAreCountedNotBlamed) {
   ASSERT_TRUE(transaction.ok());
   repo::ChunkWriter chunks(*transaction.value(), false);
   const std::string bytes = noise(100'000, 5);
-  const auto id = repo::chunk_id(repository.value()->chunk_id_key(), model::ChunkType::data, as_bytes(bytes));
+  const auto id =
+      repo::chunk_id(repository.value()->keys()->chunk_id(), model::ChunkType::data, as_bytes(bytes));
   const std::uint64_t sum = parity::checksum(as_bytes(bytes));
   ASSERT_TRUE(
       chunks.put({id, model::ChunkType::data, repo::Codec::raw, 100'000, as_bytes(bytes), sum}, {}).ok());

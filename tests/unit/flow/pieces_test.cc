@@ -342,7 +342,7 @@ TEST_F(EditedFiles, ALeafEndsBeforeItHoldsTooManyExtents) {
   repo::ChunkWriter metadata(*transaction.value(), true);
   model::References references;
   repo::LocalTreeWriter memory("", local->key(), world_.random());
-  repo::TreeWriter tree(*repository.value(), metadata, references, memory, {});
+  repo::TreeWriter tree(metadata, references, memory, {});
   for (int i = 0; i < 5; ++i) {
     model::Entry entry;
     entry.path = fmt::format("f{}", i);

@@ -114,7 +114,7 @@ TEST(CommitRecord, RoundTripsAndIsRefusedWhenCut) {
 }
 
 TEST(CommitRecord, UnknownKindsFlagsAndModesAreRefused) {
-  constexpr std::size_t kKindAt = 12 + 16;
+  constexpr std::size_t kKindAt = 12 + 16 + 4;
   const Buffer bytes = encode(sample());
   for (std::size_t field = 0; field < 3; ++field) {
     for (int value = 0; value < 256; ++value) {

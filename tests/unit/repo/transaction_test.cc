@@ -32,7 +32,7 @@ TEST(Transaction, WhatIsCommittedIsReadBack) {
 
   ChunkWriter writer(*transaction, false);
   const Buffer plain(5000, 'x');
-  const auto chunk = chunk_id(world.repository->chunk_id_key(), model::ChunkType::data, plain);
+  const auto chunk = chunk_id(world.repository->keys()->chunk_id(), model::ChunkType::data, plain);
   const auto address =
       writer.put({chunk, model::ChunkType::data, Codec::raw, 5000, plain, parity::checksum(plain)}, {});
   ASSERT_TRUE(address.ok());
@@ -63,7 +63,8 @@ TEST(Transaction, WhatIsCommittedIsReadBack) {
       *world.storage, {world.repository->config().id, &session.value(), *world.repository->secrets().index},
       address.value().pack, 0, {});
   ASSERT_TRUE(reader.ok());
-  EXPECT_EQ(reader.value()->read(address.value().slot, world.repository->chunk_id_key(), {}).value(), plain);
+  EXPECT_EQ(reader.value()->read(address.value().slot, world.repository->keys()->chunk_id(), {}).value(),
+            plain);
 }
 
 TEST(Transaction, PacksOfDataAndMetadataHaveTheirOwnNumbers) {

@@ -53,15 +53,17 @@ Json derived_keys() {
                    {"key", hex(crypto::derive_key(context, {material}).bytes())}});
   };
   const Buffer alone = counting(32);
-  for (const char* context : {"holdfast 0 chunk id", "holdfast 0 member id", "holdfast 0 gear",
-                              "holdfast 0 bundle boundary", "holdfast 0 tree boundary"}) {
+  for (const char* context :
+       {"holdfast 0 chunk id", "holdfast 0 member id", "holdfast 0 gear", "holdfast 0 bundle boundary",
+        "holdfast 0 tree boundary", "holdfast 0 domain", "holdfast 0 domain labels"}) {
     add(context, alone);
   }
   Buffer salted = counting(32);
   append(salted, salt());
-  for (const char* context : {"holdfast 0 seal", "holdfast 0 seal commit", "holdfast 0 seal nonce",
-                              "holdfast 0 pack", "holdfast 0 pack commit", "holdfast 0 pack nonce",
-                              "holdfast 0 directory", "holdfast 0 directory nonce"}) {
+  for (const char* context :
+       {"holdfast 0 seal", "holdfast 0 seal commit", "holdfast 0 seal nonce", "holdfast 0 pack",
+        "holdfast 0 pack commit", "holdfast 0 pack nonce", "holdfast 0 directory",
+        "holdfast 0 directory nonce", "holdfast 0 domain session", "holdfast 0 domain content"}) {
     add(context, salted);
   }
   append(salted, counting(32, 0x80));

@@ -1,0 +1,224 @@
+#include "flow/key_domains.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "repo/rights.h"
+
+namespace holdfast::flow {
+
+using model::Domain;
+using repo::Right;
+
+namespace {
+
+constexpr int kTurnsMax = 100;
+constexpr std::size_t kNameBytesMax = 255;
+
+Error moved_on() {
+  return Error(Errc::conflict, "the log moved on again and again").hint("run the command again");
+}
+
+// The highest number that an object or the log's entries have.
+Result<Domain> last_number(const repo::Repository& repository, const repo::LogState& log,
+                           std::stop_token stop) {
+  Domain last = log.domains.empty() ? 0 : log.domains.rbegin()->first;
+  TRY(repository.storage().list(
+      repo::kDomainPrefix,
+      [&](const storage::ObjectInfo& info) -> Result<void> {
+        if (const auto object = repo::parse_domain_name(info.name)) last = std::max(last, object->domain);
+        return {};
+      },
+      stop));
+  return last;
+}
+
+Result<void> check_name(const std::string& name) {
+  const bool control = std::any_of(name.begin(), name.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+  if (!name.empty() && name.size() <= kNameBytesMax && !control && !name.starts_with('#')) return {};
+  return Error(Errc::usage, fmt::format("\"{}\" can't be the name of a key domain", name))
+      .hint("1 to 255 bytes, no control characters, not beginning with #");
+}
+
+// Puts a secret under a number that nobody has. It is durable, and was read back: with it all would be lost.
+Result<std::shared_ptr<const repo::DomainKeys>> put_secret(const repo::Repository& repository, Domain after,
+                                                           std::stop_token stop) {
+  crypto::Key secret;
+  repository.random().fill(secret.writable());
+  const crypto::Key& index = *repository.secrets().index;
+  for (Domain number = after + 1; number != 0; ++number) {
+    const std::string name = repo::domain_name(number);
+    const Buffer object =
+        repo::encode_domain_secret(repository.config(), index, number, secret, repository.random());
+    const auto put = repository.storage().put(name, object, stop);
+    if (!put.ok() && put.error().kind() == Errc::exists) continue;
+    if (!put.ok()) return put.error().copy().context("writing " + name);
+    TRY(repository.storage().barrier(stop));
+    const Buffer there = TRY_AS(repository.storage().get(name, {}, stop), "reading back " + name);
+    if (there != object) return Error(Errc::damaged, name + " is not what was written");
+    return std::make_shared<const repo::DomainKeys>(number, &secret, nullptr);
+  }
+  return Error(Errc::failed, "no number is left for a key domain");
+}
+
+}  // namespace
+
+std::string KeyDomain::label() const { return name.empty() ? fmt::format("#{}", number) : name; }
+
+Result<std::vector<KeyDomain>> list_domains(const repo::Repository& repository, const repo::LogState& log,
+                                            std::stop_token stop) {
+  std::vector<KeyDomain> out;
+  for (const auto& [number, state] : log.domains) {
+    KeyDomain& domain = out.emplace_back();
+    domain.number = number;
+    domain.created = state.made.created;
+    if (state.erased) {
+      domain.erased = state.erased->time;
+      continue;
+    }
+    const auto keys = repository.domain_keys(number, stop);
+    const auto name = keys.ok() ? repo::open_domain_name(repository.config(), *keys.value(), state.made)
+                                : Result<std::string>(keys.error().copy());
+    if (name.ok()) {
+      domain.name = name.value();
+    } else if (name.error().kind() == Errc::stopped || retryable(name.error().kind())) {
+      return name.error().copy();
+    } else {
+      domain.trouble = name.error().text();
+    }
+  }
+  return out;
+}
+
+Result<KeyDomain> find_domain(const std::vector<KeyDomain>& domains, std::string_view word) {
+  bool nameless = false;
+  for (const KeyDomain& domain : domains) {
+    if (!domain.name.empty() ? domain.name == word : domain.label() == word) return domain;
+    if (fmt::format("#{}", domain.number) == word) return domain;
+    nameless = nameless || domain.name.empty();
+  }
+  return Error(Errc::not_found, fmt::format("there is no key domain {}", word))
+      .hint(nameless ? "`holdfast key domain list` shows all; what was erased has only a number, as #3"
+                     : "`holdfast key domain list` shows all; `key domain add` makes one");
+}
+
+Result<repo::SharedDomainKeys> domain_named(const repo::Repository& repository, std::string_view word,
+                                            std::stop_token stop) {
+  repo::LogState log;
+  TRY_AS(repository.log().follow(log, stop), "reading the log");
+  const std::vector<KeyDomain> domains = TRY(list_domains(repository, log, stop));
+  const KeyDomain domain = TRY(find_domain(domains, word));
+  if (domain.erased) return repo::erased_error("key domain " + domain.label(), log, domain.number);
+  return repository.domain_keys(domain.number, stop);
+}
+
+Result<KeyDomain> add_domain(const repo::Repository& repository, const std::string& name, bool dry_run,
+                             std::stop_token stop) {
+  TRY(repo::require(repository.secrets(), {Right::admin, Right::index, Right::log}));
+  TRY(check_name(name));
+  repo::SharedDomainKeys keys;
+  repo::LogState log;
+  for (int turns = 0; turns < kTurnsMax; ++turns) {
+    TRY_AS(repository.log().follow(log, stop), "reading the log");
+    const std::vector<KeyDomain> domains = TRY(list_domains(repository, log, stop));
+    const bool taken = std::any_of(domains.begin(), domains.end(),
+                                   [&](const KeyDomain& domain) { return domain.name == name; });
+    if (taken) return Error(Errc::exists, fmt::format("there is a key domain {} already", name));
+    const Domain last = TRY(last_number(repository, log, stop));
+    if (dry_run) return KeyDomain{last + 1, name, repository.now(), {}, {}};
+    // The secret first: what the log names can be opened.
+    if (keys == nullptr) keys = TRY(put_secret(repository, last, stop));
+    repo::AddDomain entry{keys->domain(), repository.now(), {}, {}};
+    entry.sealed_name = repo::seal_domain_name(repository.config(), *keys, name, repository.random());
+    repo::sign(entry, repository.config(), *repository.secrets().admin);
+    const auto done = repository.log().append(log, entry, entry.created, repository.random(), stop);
+    if (done.ok()) return KeyDomain{entry.domain, name, entry.created, {}, {}};
+    if (done.error().kind() != Errc::conflict) return done.error().copy();
+  }
+  return moved_on();
+}
+
+namespace {
+
+// Appends the entry by which the domain is erased, unless it stands there.
+Result<void> append_erasure(const repo::Repository& repository, Domain domain, repo::LogState& log,
+                            std::stop_token stop) {
+  for (int turns = 0; turns < kTurnsMax; ++turns) {
+    if (log.erased(domain)) return {};
+    repo::EraseDomain entry{domain, repository.now(), {}};
+    repo::sign(entry, repository.config(), *repository.secrets().admin);
+    const auto done = repository.log().append(log, entry, entry.time, repository.random(), stop);
+    if (!done.ok() && done.error().kind() != Errc::conflict) return done.error().copy();
+    TRY_AS(repository.log().follow(log, stop), "reading the log");
+  }
+  return moved_on();
+}
+
+}  // namespace
+
+Result<std::uint64_t> destroy_erased(const repo::Repository& repository, const repo::LogState& log,
+                                     std::stop_token stop) {
+  std::set<std::string> there;
+  TRY(repository.storage().list(
+      repo::kDomainPrefix,
+      [&](const storage::ObjectInfo& info) -> Result<void> {
+        there.insert(info.name);
+        return {};
+      },
+      stop));
+  std::uint64_t destroyed = 0;
+  for (const auto& [domain, state] : log.domains) {
+    if (!state.erased) continue;
+    const std::string notice = repo::erasure_name(domain);
+    const std::string secret = repo::domain_name(domain);
+    if (!there.contains(notice)) {
+      const auto put = repository.storage().put(notice, repo::encode_erasure(*state.erased), stop);
+      if (!put.ok() && put.error().kind() != Errc::exists)
+        return put.error().copy().context("writing " + notice);
+    }
+    if (!there.contains(secret)) continue;
+    const auto gone = repository.storage().remove(secret, stop);
+    if (!gone.ok() && gone.error().kind() != Errc::not_found) {
+      return gone.error().copy().context(fmt::format("the secret of an erased key domain stays, {}", secret));
+    }
+    ++destroyed;
+  }
+  TRY(repository.storage().barrier(stop));
+  return destroyed;
+}
+
+Result<Erasure> erase_domain(const repo::Repository& repository, const EraseSpec& spec,
+                             std::stop_token stop) {
+  TRY(repo::require(repository.secrets(), {Right::admin, Right::index, Right::log}));
+  Erasure out;
+  out.history = TRY(repository.history(stop));
+  const std::vector<KeyDomain> domains = TRY(list_domains(repository, out.history.log, stop));
+  out.domain = TRY(find_domain(domains, spec.word));
+  const Domain number = out.domain.number;
+  for (const repo::Snapshot& snapshot : out.history.commits) {
+    const model::Commit& commit = snapshot.commit;
+    if (commit.domain == number && commit.kind == model::CommitKind::snapshot && !snapshot.erased)
+      out.snapshots.push_back(&snapshot);
+  }
+  if (spec.dry_run) return out;
+  if (!out.domain.erased && spec.confirm != out.domain.label()) {
+    return Error(Errc::guarded,
+                 fmt::format("this destroys key domain {} for ever, with {} snapshot{}", out.domain.label(),
+                             out.snapshots.size(), out.snapshots.size() == 1 ? "" : "s"))
+        .hint(fmt::format("--dry-run lists them; if it is meant, add --confirm '{}'", out.domain.label()));
+  }
+  // Decided first, for everybody; then there is nothing left that could be read by it.
+  repo::LogState log = out.history.log;
+  TRY(append_erasure(repository, number, log, stop));
+  const std::uint64_t destroyed = TRY(destroy_erased(repository, log, stop));
+  out.finished_before = out.domain.erased && destroyed == 0;
+  out.domain.erased = log.domains.at(number).erased->time;
+  repo::LocalState::drop_erased(spec.cache_directory, repository.config().id, log);
+  return out;
+}
+
+}  // namespace holdfast::flow

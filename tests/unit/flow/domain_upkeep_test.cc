@@ -1,0 +1,202 @@
+// What else goes on in a repository, with a key domain in it (decision 16): rotation, rekey, lost chunks,
+// mirrors. Nothing crosses from one domain to another, and nothing brings back what was erased.
+#include <unistd.h>
+
+#include "flow/backup.h"
+#include "flow/key_domains.h"
+#include "flow/mirror.h"
+#include "flow/prune.h"
+#include "flow/rebuild_index.h"
+#include "flow/rekey.h"
+#include "flow/repair.h"
+#include "repo/rotation.h"
+#include "source/memory.h"
+#include "tests/support/on_memory.h"
+
+namespace holdfast::flow {
+
+namespace {
+
+using testing::BackupWorld;
+using testing::FileSet;
+using testing::noise;
+
+class DomainUpkeep : public testing::OnMemory {
+ protected:
+  DomainUpkeep() {
+    files_.directory("home");
+    for (std::uint64_t i = 0; i < 60; ++i) files_.file(fmt::format("home/f{:04}", i), noise(200, 500 + i));
+    files_.file("home/large", noise(700'000, 99));
+    domain_ = add_domain(*open(), "ann", false, {}).value().number;
+    first_plain_ = backup(0).snapshot->commit.transaction;
+    first_ann_ = backup(domain_).snapshot->commit.transaction;
+  }
+
+  std::unique_ptr<repo::Repository> open() { return std::move(world_.open()).value(); }
+  std::unique_ptr<repo::LocalState> local_of(const repo::Repository& repository, model::Domain domain) {
+    return repo::LocalState::open(world_.cache(), repository, repository.domain_keys(domain, {}).value());
+  }
+  BackupReport backup(model::Domain domain) {
+    world_.clock().advance_ns(std::int64_t{3'600'000'000'000});
+    const auto repository = open();
+    const auto local = local_of(*repository, domain);
+    source::MemorySource source(files_.list());
+    auto report = flow::backup(source, *repository, *local, BackupWorld::spec(), silent_, {});
+    EXPECT_TRUE(report.ok()) << report.error().text();
+    return report.ok() ? std::move(report).value() : BackupReport{};
+  }
+  void erase() { ASSERT_TRUE(erase_domain(*open(), {"ann", "ann", world_.cache(), false}, {}).ok()); }
+  RepairReport repair_packs() {
+    auto report = repair(*open(), {}, silent_, {});
+    EXPECT_TRUE(report.ok()) << report.error().text();
+    return report.ok() ? std::move(report).value() : RepairReport{};
+  }
+  std::vector<Finding> findings() {
+    CheckSpec spec;
+    spec.level = CheckLevel::full;
+    return check(*open(), spec, silent_, {}).value().findings;
+  }
+  void expect_clean() {
+    for (const Finding& f : findings()) ADD_FAILURE() << f.object << ": " << f.text;
+  }
+  // All live snapshots are what was backed up, and refer only to transactions of their own domain.
+  void expect_apart(std::size_t snapshots) {
+    const auto repository = open();
+    const auto history = repository->history({}).value();
+    const auto live = history.snapshots();
+    EXPECT_EQ(live.size(), snapshots);
+    for (const repo::Snapshot* snapshot : live) {
+      EXPECT_EQ(testing::difference(*repository, *snapshot, files_), "");
+      const auto references = repository->read_references(snapshot->commit, {}).value();
+      for (const auto& [pack, slots] : references) {
+        const auto place = repository->read_opening(pack.transaction, {}).value().place;
+        EXPECT_EQ(place.domain, snapshot->commit.domain) << repo::text(pack);
+      }
+    }
+  }
+  // The data packs of one transaction.
+  std::vector<std::string> packs_of(const model::TransactionId& id) {
+    std::vector<std::string> out;
+    for (const std::string& name : testing::names(*storage_, "d/")) {
+      if (repo::parse_pack_name(name)->id.transaction == id) out.push_back(name);
+    }
+    return out;
+  }
+  std::size_t lost() {
+    repo::LogState log;
+    EXPECT_TRUE(open()->log().follow(log, {}).ok());
+    return log.lost.size();
+  }
+
+  FileSet files_;
+  SilentObserver silent_;
+  model::Domain domain_ = 0;
+  model::TransactionId first_plain_, first_ann_;
+};
+
+}  // namespace
+
+TEST_F(DomainUpkeep, RotationAndRekeyStayWithinTheDomain) {
+  const auto thief = open();
+  const auto by = open();
+  ASSERT_TRUE(repo::rotate(*by, repo::plan_rotation(*by, {}).value(), {}).ok());
+  EXPECT_EQ(backup(domain_).data_blobs, 0u) << "what the domain has is found by newer keys too";
+  expect_apart(3);
+  const auto repository = open();
+  const RekeyPlan plan = plan_rekey(*repository, {}).value();
+  EXPECT_EQ(plan.snapshots.size(), 3u);
+  std::size_t done = 0;
+  for (const model::Domain domain : {model::Domain{0}, domain_}) {
+    const auto report = rekey(*repository, plan, *local_of(*repository, domain), silent_, {});
+    ASSERT_TRUE(report.ok()) << report.error().text();
+    EXPECT_GT(report.value().snapshots.front().stored_bytes, 700'000u) << "shared with another domain";
+    done += report.value().snapshots.size();
+  }
+  EXPECT_EQ(done, 3u);
+  expect_apart(3);
+  EXPECT_TRUE(plan_rekey(*repository, {}).value().snapshots.empty());
+  expect_clean();
+  const auto history = open()->history({}).value();
+  for (const auto* s : history.snapshots())
+    EXPECT_EQ(thief->session_key(s->commit.transaction, {}).error().kind(), Errc::denied);
+  erase();
+  expect_apart(1);
+  for (const repo::Snapshot& s : history.commits) {
+    EXPECT_EQ(open()->session_key(s.commit.transaction, {}).ok(), s.commit.domain == 0);
+  }
+}
+
+TEST_F(DomainUpkeep, LostChunksComeBackFromTheirOwnDomainOnly) {
+  for (const std::string& name : packs_of(first_ann_)) content_->objects.erase(name);
+  EXPECT_GT(repair_packs().wanted, 0u);
+  EXPECT_GT(lost(), 0u);
+  EXPECT_EQ(backup(0).data_blobs, 0u) << "the list is of another domain";
+  EXPECT_TRUE(repair_packs().done.empty()) << "filled in from another domain";
+  EXPECT_GT(backup(domain_).data_blobs, 0u);
+  EXPECT_FALSE(repair_packs().done.empty());
+  EXPECT_EQ(lost(), 0u);
+  expect_apart(4);
+  expect_clean();
+}
+
+TEST_F(DomainUpkeep, AnIndexKnowsItsOwnDomainOnly) {
+  const auto repository = open();
+  for (const model::Domain domain : {model::Domain{0}, domain_}) {
+    const auto report = rebuild_index(*repository, *local_of(*repository, domain), false, silent_, {});
+    ASSERT_TRUE(report.ok()) << report.error().text();
+    EXPECT_EQ(report.value().transactions, 1u);
+  }
+  // Who this machine writes as in the domain is no cache of the others'.
+  const auto ann = local_of(*repository, domain_);
+  EXPECT_EQ(::access((ann->directory() + "/writer").c_str(), F_OK), 0);
+  ASSERT_TRUE(rebuild_index(*repository, *local_of(*repository, 0), false, silent_, {}).ok());
+  EXPECT_EQ(::access((ann->directory() + "/writer").c_str(), F_OK), 0);
+  EXPECT_NE(::access((ann->directory() + "/index").c_str(), F_OK), 0);
+}
+
+TEST_F(DomainUpkeep, WhatWasErasedIsNeitherDamageNorWanted) {
+  for (const std::string& name : packs_of(first_ann_)) ruin(name);
+  EXPECT_GT(repair_packs().wanted, 0u);
+  EXPECT_GT(backup(domain_).data_blobs, 0u);
+  erase();
+  expect_apart(1);
+  for (const Finding& f : findings()) EXPECT_NE(f.severity, Severity::damaged) << f.object << ": " << f.text;
+  const RepairReport nothing = repair_packs();
+  EXPECT_TRUE(nothing.done.empty());
+  EXPECT_EQ(nothing.exit_code(), 0);
+  PruneOptions options;
+  options.wait_ms = 0;
+  const auto pruned = prune(*open(), options, silent_, {});
+  ASSERT_TRUE(pruned.ok()) << pruned.error().text();
+  EXPECT_TRUE(packs_of(first_ann_).empty());
+  expect_apart(1);
+  expect_clean();
+}
+
+TEST_F(DomainUpkeep, AMirrorNeverHasASecretThatWasErased) {
+  const auto target_content = std::make_shared<storage::MemoryContent>();
+  const auto target = storage::open_memory(target_content);
+  const std::string secret = repo::domain_name(domain_), notice = repo::erasure_name(domain_);
+  const auto has = [&](const std::string& name) { return target_content->objects.contains(name); };
+  const auto run = [&] { return mirror(*storage_, *target, {}, silent_, {}).value(); };
+  // A notice that the administrator did not sign, by somebody who may write the log.
+  const auto repository = open();
+  repo::EraseDomain forged{domain_, repository->now(), {}};
+  repo::sign(forged, repository->config(), *repository->secrets().log);
+  content_->objects[notice] = std::make_shared<const Buffer>(repo::encode_erasure(forged));
+  EXPECT_EQ(run().secrets_destroyed, 0u);
+  EXPECT_TRUE(has(secret));
+  content_->objects.erase(notice);
+  target_content->objects.erase(notice);
+
+  const auto kept = content_->objects.at(secret);
+  erase();
+  content_->objects[secret] = kept;  // as if it had been cut off before the secret went
+  EXPECT_EQ(run().secrets_destroyed, 1u);
+  EXPECT_FALSE(has(secret));
+  EXPECT_TRUE(has(notice));
+  EXPECT_EQ(run().secrets_destroyed, 0u);
+  EXPECT_FALSE(has(secret)) << "it was copied again";
+}
+
+}  // namespace holdfast::flow
