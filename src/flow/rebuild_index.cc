@@ -39,6 +39,10 @@ void remove_caches(const std::string& directory, bool dry_run, IndexReport& repo
   if (!names.ok()) return;
   for (const std::string& name : names.value()) {
     if (name == "writer") continue;
+    if (name.starts_with("domain-")) {  // a key domain's folder: a backup to it makes what it needs anew
+      remove_caches(directory + "/" + name, dry_run, report);
+      continue;
+    }
     count(fd.get(), name, report);
     if (!dry_run) static_cast<void>(sink::remove_tree(fd.get(), name, directory + "/" + name));
   }

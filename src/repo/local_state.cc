@@ -3,14 +3,15 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/core.h>
 
 #include <cerrno>
-#include <filesystem>
 
 #include "base/codec.h"
 #include "base/fd.h"
+#include "base/names_in.h"
 #include "crypto/hash.h"
 
 namespace holdfast::repo {
@@ -29,6 +30,15 @@ int make_directories(const std::string& path) {
   }
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return 0;
   return errno == ENOENT && of_parent != 0 ? of_parent : errno;
+}
+
+// The file, or the folder with all that is in it. What can't go now goes when the log is read again.
+void drop(const std::string& path) {
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return;
+  const auto names = names_in(path);
+  if (!names.ok()) return;
+  for (const std::string& name : names.value()) drop(path + "/" + name);
+  ::rmdir(path.c_str());
 }
 
 std::string folder_of(const std::string& directory, const RepositoryId& id, model::Domain domain) {
@@ -63,8 +73,7 @@ std::unique_ptr<LocalState> LocalState::open(const std::string& directory, const
 void LocalState::drop_erased(const std::string& directory, const RepositoryId& id, const LogState& log) {
   if (directory.empty()) return;
   for (const auto& [domain, state] : log.domains) {
-    std::error_code ignored;  // it is tried again whenever the log is read
-    if (state.erased) std::filesystem::remove_all(folder_of(directory, id, domain), ignored);
+    if (state.erased) drop(folder_of(directory, id, domain));
   }
 }
 

@@ -1,5 +1,7 @@
 // What else goes on in a repository, with a key domain in it (decision 16): rotation, rekey, lost chunks,
 // mirrors. Nothing crosses from one domain to another, and nothing brings back what was erased.
+#include <unistd.h>
+
 #include "flow/backup.h"
 #include "flow/key_domains.h"
 #include "flow/mirror.h"
@@ -144,6 +146,12 @@ TEST_F(DomainUpkeep, AnIndexKnowsItsOwnDomainOnly) {
     ASSERT_TRUE(report.ok()) << report.error().text();
     EXPECT_EQ(report.value().transactions, 1u);
   }
+  // Who this machine writes as in the domain is no cache of the others'.
+  const auto ann = local_of(*repository, domain_);
+  EXPECT_EQ(::access((ann->directory() + "/writer").c_str(), F_OK), 0);
+  ASSERT_TRUE(rebuild_index(*repository, *local_of(*repository, 0), false, silent_, {}).ok());
+  EXPECT_EQ(::access((ann->directory() + "/writer").c_str(), F_OK), 0);
+  EXPECT_NE(::access((ann->directory() + "/index").c_str(), F_OK), 0);
 }
 
 TEST_F(DomainUpkeep, WhatWasErasedIsNeitherDamageNorWanted) {
