@@ -41,7 +41,7 @@ std::optional<Place> Deduplicator::find(const model::ShortId& key) {
     const auto at = mine.places.find(key);
     if (at != mine.places.end()) return at->second;
   }
-  std::call_once(opened_, [this] { open_index(); });
+  opened_.call([this] { open_index(); });
   if (index_ == nullptr) return std::nullopt;
   const auto record = index_->find(key);
   if (!record || !transaction_.log().usable(record->address)) return std::nullopt;
@@ -57,7 +57,7 @@ void Deduplicator::remember(const model::ShortId& key, const Place& place) {
     if (mine.places.size() >= kPlacesPerShardMax) mine.places.clear();
     mine.places.insert_or_assign(key, place);
   }
-  std::call_once(opened_, [this] { open_index(); });
+  opened_.call([this] { open_index(); });
   const std::lock_guard lock(addition_mutex_);
   if (addition_) addition_->put({key, place.chunk, place.offset, place.length});
 }

@@ -9,6 +9,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "base/once.h"
 #include "repo/index.h"
 #include "repo/local_state.h"
 #include "repo/transaction.h"
@@ -55,7 +56,7 @@ class Deduplicator {
   const repo::History& history_;
   std::set<model::TransactionId> committed_;
   std::array<Shard, 16> shards_;
-  std::once_flag opened_;
+  Once opened_;
   std::unique_ptr<repo::Index> index_;
   std::mutex addition_mutex_;  // guards addition_
   std::optional<repo::Index::Addition> addition_;

@@ -147,7 +147,7 @@ Result<bool> IndexSegment::may_contain(Reader& reader, const KeyHalves& key) con
   const auto partition = static_cast<std::size_t>(after - tables_.partitions.begin()) - 1;
   Filter& slot = filters_[partition];
   bool good = true;
-  std::call_once(slot.once, [&] {
+  slot.once.call([&] {
     auto loaded = load_filter(reader, partition);
     good = loaded.ok();
     if (good) slot.filter = std::move(loaded).value();

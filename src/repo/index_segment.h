@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/fd.h"
+#include "base/once.h"
 #include "repo/index_layout.h"
 
 namespace holdfast::repo {
@@ -66,7 +67,7 @@ class IndexSegment {
   // One thread's decryption state and the last page it read.
   class Reader;
   struct Filter {
-    std::once_flag once;
+    Once once;
     BinaryFuse8 filter;
   };
   IndexSegment(Fd file, std::string name, crypto::Key key, SegmentTables tables, std::uint64_t bytes);

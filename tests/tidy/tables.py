@@ -79,6 +79,8 @@ BANNED = [
      ["src/base/check.cc", "src/cli/*", "tests/*"], CODE, "return an Error, or HF_ASSERT"),
     ("new", r"[^(\s]\s*\bnew\s+(?!\()[\w:]|[^=\s]\s*\bdelete\b\s*(\[\s*\])?\s*[\w*(]", [], SRC,
      "make_unique; where a constructor is private, unique_ptr<T>(new T)"),
+    ("memory", r"\bstd::call_once\b|\b(recursive_)?directory_iterator\b|\bfilesystem::remove_all\b", [], SRC,
+     "ends the program where memory runs out: Once, names_in, remove_tree"),
     ("secret", r"\bmemcmp\s*\(|\bstd::equal\s*\(", ["src/crypto/secret.*"], ["src/crypto/*"],
      "compare secrets in constant time"),
     ("secret", r"\b(std::)?memcmp\s*\([^;]*(secret|password|passphrase|private|commitment|\bkey\b)", [], SRC,

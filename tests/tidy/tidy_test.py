@@ -77,6 +77,8 @@ WRONG = {
     "assert": [in_function("assert(true);")],
     "abort": [in_function("std::abort();"), in_function("exit(1);")],
     "new": [in_function("auto p = new int;"), in_function("delete p;"), in_function("g(1, new int);")],
+    "memory": [in_function("std::call_once(o, g);"), in_function("std::filesystem::remove_all(p, e);"),
+               in_function("std::filesystem::directory_iterator at(p);")],
     "secret": [{"src/crypto/b.cc": "bool f() { return memcmp(a, b, 4) == 0; }\n"},
                in_function("int c = memcmp(password.data(), b, 4);")],
     "try": [
