@@ -39,15 +39,15 @@ bool kernel_resolves_beneath() {
   return is_there;
 }
 
-OpenedName opened_name(int fd) {
+OpenedName opened_name(int fd, std::string_view name) {
   std::array<char, PATH_MAX> path;
   const std::string link = "/proc/self/fd/" + std::to_string(fd);
   const ssize_t length = ::readlink(link.c_str(), path.data(), path.size());
   if (length < 0 || static_cast<std::size_t>(length) == path.size()) return OpenedName::unknown;
-  // What the kernel appends (proc(5)). A name that ends so by itself counts as gone, too: a file is then
-  // written anew.
   const std::string_view found(path.data(), static_cast<std::size_t>(length));
-  return found.ends_with(" (deleted)") ? OpenedName::gone : OpenedName::there;
+  if (!found.ends_with(" (deleted)")) return OpenedName::there;  // what the kernel appends (proc(5))
+  // A name that ends so by itself, or what it was before somebody moved and removed it.
+  return found.substr(found.rfind('/') + 1) == name ? OpenedName::unknown : OpenedName::gone;
 }
 
 Fd open_by_components(int directory, const char* path, int flags, mode_t mode) {

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <string_view>
 
 #include "base/fd.h"
 
@@ -20,11 +21,12 @@ Fd open_beneath(int directory, const char* path, int flags, mode_t mode = 0);
 bool kernel_resolves_beneath();
 
 // What became of the name that a descriptor was opened by, wherever it was moved to; `unknown` where there is
-// no /proc or the path is longer than PATH_MAX. A name that is gone doesn't come back. So what had one name
+// no /proc, the path is longer than PATH_MAX, or the name is such that the kernel's word for it has two
+// meanings. `name` is its last component. A name that is gone doesn't come back. So what had one name
 // when it was asked, and *then* is `there`, had no other. The count alone doesn't say that: it falls to one
 // as well when somebody links a file of elsewhere to the name, and removes that again once it is open.
 enum class OpenedName : std::uint8_t { there, gone, unknown };
-OpenedName opened_name(int fd);
+OpenedName opened_name(int fd, std::string_view name);
 
 // The way without openat2, for any kernel.
 Fd open_by_components(int directory, const char* path, int flags, mode_t mode = 0);

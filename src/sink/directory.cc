@@ -274,7 +274,8 @@ Fd open_existing(int directory, const char* name, int access) {
   const Fd handle = open_beneath(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   struct stat st;
   if (handle.valid() && ::fstat(handle.get(), &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
-      opened_name(handle.get()) != OpenedName::gone && ::chmod(magic_link(handle.get()).c_str(), 0600) == 0) {
+      opened_name(handle.get(), name) != OpenedName::gone &&
+      ::chmod(magic_link(handle.get()).c_str(), 0600) == 0) {
     return open_beneath(directory, name, kOpenFile | access);
   }
   errno = EACCES;
@@ -291,7 +292,7 @@ Result<void> DirectorySink::open_there(FileWriter& writer, const Place& at, cons
   struct stat st;
   if (!fd.valid() || ::fstat(fd.get(), &st) != 0) return errno_error(errno, "open " + entry.path);
   // Asked after its names were counted: see there. Where it can't be told, its content isn't touched.
-  const OpenedName name = opened_name(fd.get());
+  const OpenedName name = opened_name(fd.get(), at.name);
   const bool only_name = name == OpenedName::there || (name == OpenedName::unknown && writer.keep_content_);
   if (S_ISREG(st.st_mode) && may_keep(st, entry) && only_name) {
     writer.fd_ = std::move(fd);
@@ -342,7 +343,7 @@ Result<void> DirectorySink::make_special(const model::Entry& entry, Action actio
   const bool is_device = type == model::FileType::char_device || type == model::FileType::block_device;
   if ((st.st_mode & S_IFMT) != kind_bits(type) || (is_device && st.st_rdev != entry.device) ||
       (made_with < 0 ? !may_keep(st, entry) : st.st_nlink > 1) ||
-      opened_name(handle.get()) == OpenedName::gone) {
+      opened_name(handle.get(), at.name) == OpenedName::gone) {
     return Error(Errc::exists, entry.path + ": something else has taken its place meanwhile");
   }
   attributes_.set({handle.get(), true}, entry, made_with);

@@ -305,17 +305,22 @@ TEST(OpenBeneath, KnowsTheNameThatIsGone) {
   const Fd top(::open(tree.at("target").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   for (const int flags : {O_RDONLY, O_PATH | O_NOFOLLOW}) {
     const Fd fd = open_beneath(top.get(), "f", flags | O_CLOEXEC);
-    EXPECT_EQ(opened_name(fd.get()), OpenedName::there);
+    EXPECT_EQ(opened_name(fd.get(), "f"), OpenedName::there);
     ASSERT_EQ(::rename(tree.at("target/f").c_str(), tree.at("target/g").c_str()), 0);
-    EXPECT_EQ(opened_name(fd.get()), OpenedName::there) << "moved, not gone";
+    EXPECT_EQ(opened_name(fd.get(), "f"), OpenedName::there) << "moved, not gone";
     ASSERT_EQ(::unlink(tree.at("target/g").c_str()), 0);
     struct stat st;
     ASSERT_EQ(::fstat(fd.get(), &st), 0);
     EXPECT_EQ(st.st_nlink, 1u);
-    EXPECT_EQ(opened_name(fd.get()), OpenedName::gone);
+    EXPECT_EQ(opened_name(fd.get(), "f"), OpenedName::gone);
     ASSERT_EQ(::link(tree.at("outside/canary").c_str(), tree.at("target/f").c_str()), 0);
-    EXPECT_EQ(opened_name(fd.get()), OpenedName::gone) << "the same name of the same file came back";
+    EXPECT_EQ(opened_name(fd.get(), "f"), OpenedName::gone) << "the same name of the same file came back";
   }
+  tree.file("target/f (deleted)", "x");
+  const Fd odd = open_beneath(top.get(), "f (deleted)", O_RDONLY | O_CLOEXEC);
+  EXPECT_EQ(opened_name(odd.get(), "f (deleted)"), OpenedName::unknown);
+  ASSERT_EQ(::unlink(tree.at("target/f (deleted)").c_str()), 0);
+  EXPECT_EQ(opened_name(odd.get(), "f (deleted)"), OpenedName::gone);
 }
 
 // Landlock: what is outside can't be written even by code that has gone wrong.

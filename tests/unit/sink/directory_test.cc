@@ -147,6 +147,21 @@ TEST(DirectorySink, LeavesOtherNamesOfAFileAlone) {
   EXPECT_EQ(content, "old");
 }
 
+// That is what the kernel calls a name that is gone.
+TEST(DirectorySink, TakesNoNameForOneThatIsGone) {
+  TempTree tree;
+  tree.file("f (deleted)", "new");
+  tree.symlink("l (deleted)", "f");
+  tree.fifo("p (deleted)");
+  const TempTree target;
+  for (int turn = 0; turn < 2; ++turn) {
+    const Restored restored = restore(tree.path(), target.path());
+    EXPECT_EQ(restored.error, "");
+    EXPECT_TRUE(restored.warnings.empty());
+    expect_same(tree.path(), target.path());
+  }
+}
+
 TEST(DirectorySink, OverwritesAsTold) {
   TempTree tree;
   tree.file("f", "new");
