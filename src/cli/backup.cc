@@ -125,10 +125,6 @@ std::string summary_text(const flow::BackupReport& report, bool dry_run, std::ui
   return out;
 }
 
-}  // namespace
-
-namespace {
-
 Result<Session> open_to_store(Context& context, const std::string& domain) {
   Session session =
       TRY(open_session(context, {repo::Right::deduplicate, repo::Right::index, repo::Right::commit}));

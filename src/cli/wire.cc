@@ -193,19 +193,26 @@ Result<Session> open_session(const Context& context, const RepositoryChoice& cho
   return session;
 }
 
+namespace {
+
+Result<std::unique_ptr<repo::LocalState>> local_under(const Context& context, const Session& session,
+                                                      Result<repo::SharedDomainKeys> keys) {
+  repo::SharedDomainKeys found = TRY(std::move(keys));
+  return repo::LocalState::open(cache_directory(context.global, context.environment), *session.repository,
+                                std::move(found));
+}
+
+}  // namespace
+
 Result<std::unique_ptr<repo::LocalState>> local_of_domain(const Context& context, const Session& session,
                                                           const std::string& domain) {
-  repo::SharedDomainKeys keys = session.repository->keys();
-  if (!domain.empty()) keys = TRY(flow::domain_named(*session.repository, domain, context.stop));
-  const std::string caches = cache_directory(context.global, context.environment);
-  return repo::LocalState::open(caches, *session.repository, std::move(keys));
+  if (domain.empty()) return local_of_domain(context, session, model::Domain{0});
+  return local_under(context, session, flow::domain_named(*session.repository, domain, context.stop));
 }
 
 Result<std::unique_ptr<repo::LocalState>> local_of_domain(const Context& context, const Session& session,
                                                           model::Domain domain) {
-  const auto keys = TRY(session.repository->domain_keys(domain, context.stop));
-  const std::string caches = cache_directory(context.global, context.environment);
-  return repo::LocalState::open(caches, *session.repository, keys);
+  return local_under(context, session, session.repository->domain_keys(domain, context.stop));
 }
 
 repo::Doors doors_of(storage::Storage& storage) { return {storage, system_clock(), system_random()}; }

@@ -114,8 +114,7 @@ void CheckFindings::add_for(std::vector<std::string> snapshots, std::string kind
 
 void CheckFindings::add_for(const std::string& snapshot, std::string kind, std::string object,
                             const Error& error) {
-  put({{severity_of(error.kind()), std::move(kind), std::move(object), {snapshot}, error.text()}, {}},
-      error.kind());
+  add_for(std::vector{snapshot}, std::move(kind), std::move(object), error);
 }
 
 bool CheckFindings::covers(const model::Address& address) const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "repo/append.h"
 #include "repo/rights.h"
 
 namespace holdfast::flow {
@@ -15,10 +16,6 @@ namespace {
 
 constexpr int kTurnsMax = 100;
 constexpr std::size_t kNameBytesMax = 255;
-
-Error moved_on() {
-  return Error(Errc::conflict, "the log moved on again and again").hint("run the command again");
-}
 
 // The highest number that an object or the log's entries have.
 Result<Domain> last_number(const repo::Repository& repository, const repo::LogState& log,
@@ -42,6 +39,15 @@ Result<void> check_name(const std::string& name) {
   if (!name.empty() && name.size() <= kNameBytesMax && !control && !name.starts_with('#')) return {};
   return Error(Errc::usage, fmt::format("\"{}\" can't be the name of a key domain", name))
       .hint("1 to 255 bytes, no control characters, not beginning with #");
+}
+
+Result<void> expect_free(const repo::Repository& repository, const repo::LogState& log,
+                         const std::string& name, std::stop_token stop) {
+  const std::vector<KeyDomain> domains = TRY(list_domains(repository, log, stop));
+  const bool taken = std::any_of(domains.begin(), domains.end(),
+                                 [&](const KeyDomain& domain) { return domain.name == name; });
+  if (!taken) return {};
+  return Error(Errc::exists, fmt::format("there is a key domain {} already", name));
 }
 
 // Puts a secret under a number that nobody has. It is durable, and was read back: with it all would be lost.
@@ -120,26 +126,22 @@ Result<KeyDomain> add_domain(const repo::Repository& repository, const std::stri
                              std::stop_token stop) {
   TRY(repo::require(repository.secrets(), {Right::admin, Right::index, Right::log}));
   TRY(check_name(name));
-  repo::SharedDomainKeys keys;
   repo::LogState log;
-  for (int turns = 0; turns < kTurnsMax; ++turns) {
-    TRY_AS(repository.log().follow(log, stop), "reading the log");
-    const std::vector<KeyDomain> domains = TRY(list_domains(repository, log, stop));
-    const bool taken = std::any_of(domains.begin(), domains.end(),
-                                   [&](const KeyDomain& domain) { return domain.name == name; });
-    if (taken) return Error(Errc::exists, fmt::format("there is a key domain {} already", name));
-    const Domain last = TRY(last_number(repository, log, stop));
-    if (dry_run) return KeyDomain{last + 1, name, repository.now(), {}, {}};
-    // The secret first: what the log names can be opened.
-    if (keys == nullptr) keys = TRY(put_secret(repository, last, stop));
-    repo::AddDomain entry{keys->domain(), repository.now(), {}, {}};
-    entry.sealed_name = repo::seal_domain_name(repository.config(), *keys, name, repository.random());
-    repo::sign(entry, repository.config(), *repository.secrets().admin);
-    const auto done = repository.log().append(log, entry, entry.created, repository.random(), stop);
-    if (done.ok()) return KeyDomain{entry.domain, name, entry.created, {}, {}};
-    if (done.error().kind() != Errc::conflict) return done.error().copy();
-  }
-  return moved_on();
+  TRY_AS(repository.log().follow(log, stop), "reading the log");
+  TRY(expect_free(repository, log, name, stop));
+  const Domain last = TRY(last_number(repository, log, stop));
+  if (dry_run) return KeyDomain{last + 1, name, repository.now(), {}, {}};
+  // The secret first: what the log names can be opened.
+  const repo::SharedDomainKeys keys = TRY(put_secret(repository, last, stop));
+  repo::AddDomain entry{keys->domain(), repository.now(), {}, {}};
+  entry.sealed_name = repo::seal_domain_name(repository.config(), *keys, name, repository.random());
+  repo::sign(entry, repository.config(), *repository.secrets().admin);
+  const auto decide = [&]() -> Result<std::optional<repo::LogEntry>> {
+    TRY(expect_free(repository, log, name, stop));
+    return std::optional<repo::LogEntry>(entry);
+  };
+  TRY(repo::append_decided(repository, log, decide, kTurnsMax, stop));
+  return KeyDomain{entry.domain, name, entry.created, {}, {}};
 }
 
 namespace {
@@ -147,21 +149,22 @@ namespace {
 // Appends the entry by which the domain is erased, unless it stands there.
 Result<void> append_erasure(const repo::Repository& repository, Domain domain, repo::LogState& log,
                             std::stop_token stop) {
-  for (int turns = 0; turns < kTurnsMax; ++turns) {
-    if (log.erased(domain)) return {};
+  const auto decide = [&]() -> Result<std::optional<repo::LogEntry>> {
+    if (log.erased(domain)) return std::optional<repo::LogEntry>();
     repo::EraseDomain entry{domain, repository.now(), {}};
     repo::sign(entry, repository.config(), *repository.secrets().admin);
-    const auto done = repository.log().append(log, entry, entry.time, repository.random(), stop);
-    if (!done.ok() && done.error().kind() != Errc::conflict) return done.error().copy();
-    TRY_AS(repository.log().follow(log, stop), "reading the log");
-  }
-  return moved_on();
+    return std::optional<repo::LogEntry>(entry);
+  };
+  return repo::append_decided(repository, log, decide, kTurnsMax, stop);
 }
 
 }  // namespace
 
 Result<std::uint64_t> destroy_erased(const repo::Repository& repository, const repo::LogState& log,
                                      std::stop_token stop) {
+  const bool any = std::any_of(log.domains.begin(), log.domains.end(),
+                               [](const auto& domain) { return domain.second.erased.has_value(); });
+  if (!any) return std::uint64_t{0};
   std::set<std::string> there;
   TRY(repository.storage().list(
       repo::kDomainPrefix,

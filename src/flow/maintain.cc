@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "flow/snapshot_list.h"
 #include "repo/append.h"
 
 namespace holdfast::flow {
@@ -15,7 +16,7 @@ constexpr int kTurnsMax = 100;
 // An erased snapshot is nothing that could be brought back.
 Result<void> expect_readable(const repo::Snapshot& snapshot, const repo::LogState& log) {
   if (!log.erased(snapshot.commit.domain)) return {};
-  return erased_error("snapshot " + snapshot.id.substr(0, 8), log, snapshot.commit.domain);
+  return erased_error("snapshot " + short_id(snapshot), log, snapshot.commit.domain);
 }
 
 Result<const repo::Snapshot*> find_commit(const repo::History& history, const TransactionId& id,

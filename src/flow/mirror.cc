@@ -94,24 +94,21 @@ Result<void> Mirror::follow_erasures(Listing& listing, std::stop_token stop) {
     const std::string secret = repo::domain_name(notice->domain);
     std::erase(listing.keys, secret);
     listing.sizes.erase(secret);
-    const bool there = to_.stat(secret, stop).ok();
-    if (!there) continue;
-    ++report_.secrets_destroyed;
-    if (spec_.dry_run) continue;
-    const auto gone = to_.remove(secret, stop);
-    if (gone.ok()) {
-      had_.erase(secret);
-      written_.erase(secret);
-      observer_.item("removed", secret, 0);
-      TRY(to_.barrier(stop));
+    if (!to_.stat(secret, stop).ok()) continue;
+    const auto gone = spec_.dry_run ? Result<void>() : to_.remove(secret, stop);
+    if (!gone.ok()) {
+      auto& left = report_.secrets_left;
+      if (std::find(left.begin(), left.end(), secret) != left.end()) continue;  // told in an earlier pass
+      left.push_back(secret);
+      observer_.problem(secret, "destroying the secret of an erased key domain", gone.error());
       continue;
     }
-    --report_.secrets_destroyed;
-    if (std::find(report_.secrets_left.begin(), report_.secrets_left.end(), secret) !=
-        report_.secrets_left.end())
-      continue;
-    report_.secrets_left.push_back(secret);
-    observer_.problem(secret, "destroying the secret of an erased key domain", gone.error());
+    ++report_.secrets_destroyed;
+    if (spec_.dry_run) continue;
+    had_.erase(secret);
+    written_.erase(secret);
+    observer_.item("removed", secret, 0);
+    TRY(to_.barrier(stop));
   }
   return {};
 }

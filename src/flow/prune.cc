@@ -21,10 +21,12 @@ Result<PruneReport> prune(const repo::Repository& repository, const PruneOptions
   if (options.confirm_only)
     TRY(repo::require(repository.secrets(), {repo::Right::read, repo::Right::deduplicate}));
   PruneReport report;
-  if (repository.remembers())
-    TRY(repository.history(stop));  // nothing is removed by a history that was altered
+  repo::LogState log;
+  if (repository.remembers()) {  // nothing is removed by a history that was altered
+    repo::History history = TRY(repository.history(stop));
+    log = std::move(history.log);
+  }
   if (!options.confirm_only) {
-    repo::LogState log;
     TRY_AS(repository.log().follow(log, stop), "reading the log");
     report.secrets_destroyed = TRY(destroy_erased(repository, log, stop));
   }

@@ -31,10 +31,9 @@ Result<Bytes> ChunkReader::read(const model::Address& address, std::stop_token s
 // Moves on to where the pack is now, as often as it is moved while it is read (decision 2, R2).
 Result<Buffer> ChunkReader::fetch(const model::Address& address, std::stop_token stop) {
   for (;;) {
-    PackReader* reader = TRY(pack(address.pack, stop));
-    const SharedDomainKeys keys = TRY(repository_.keys_of(address.pack.transaction, stop));
-    auto plain = reader->read(address.slot, keys->chunk_id(), stop);
-    tell(*reader);
+    const OpenPack* open = TRY(pack(address.pack, stop));
+    auto plain = open->reader->read(address.slot, open->keys->chunk_id(), stop);
+    tell(*open->reader);
     if (plain.ok() || plain.error().kind() != Errc::not_found) return plain;
     const auto before = log_.generation(address.pack);
     packs_.pop_front();
@@ -52,9 +51,9 @@ Result<void> ChunkReader::follow_log(std::stop_token stop) {
 }
 
 Result<Buffer> ChunkReader::read_stored(const model::Address& address, std::stop_token stop) {
-  PackReader* reader = TRY(pack(address.pack, stop));
-  auto stored = reader->read_stored(address.slot, stop);
-  tell(*reader);
+  const OpenPack* open = TRY(pack(address.pack, stop));
+  auto stored = open->reader->read_stored(address.slot, stop);
+  tell(*open->reader);
   return stored;
 }
 
@@ -65,18 +64,18 @@ void ChunkReader::tell(PackReader& reader) const {
 }
 
 Result<DirectoryEntry> ChunkReader::describe(const model::Address& address, std::stop_token stop) {
-  const PackReader* reader = TRY(pack(address.pack, stop));
-  if (address.slot >= reader->directory().size()) {
+  const OpenPack* open = TRY(pack(address.pack, stop));
+  if (address.slot >= open->reader->directory().size()) {
     return Error(Errc::damaged, "a pack lacks a slot that a tree refers to");
   }
-  return reader->directory()[address.slot];
+  return open->reader->directory()[address.slot];
 }
 
-Result<PackReader*> ChunkReader::pack(const model::PackId& id, std::stop_token stop) {
+Result<ChunkReader::OpenPack*> ChunkReader::pack(const model::PackId& id, std::stop_token stop) {
   for (auto at = packs_.begin(); at != packs_.end(); ++at) {
     if (at->id != id) continue;
     packs_.splice(packs_.begin(), packs_, at);
-    return packs_.front().reader.get();
+    return &packs_.front();
   }
   auto opened = open_pack(id, stop);
   while (!opened.ok() && opened.error().kind() == Errc::not_found) {
@@ -93,9 +92,10 @@ Result<PackReader*> ChunkReader::pack(const model::PackId& id, std::stop_token s
   }
   auto reader = TRY(std::move(opened));
   tell(*reader);
-  packs_.push_front({id, std::move(reader)});
+  SharedDomainKeys keys = TRY(repository_.keys_of(id.transaction, stop));
+  packs_.push_front({id, std::move(reader), std::move(keys)});
   if (packs_.size() > kPacksMax) packs_.pop_back();
-  return packs_.front().reader.get();
+  return &packs_.front();
 }
 
 Result<std::unique_ptr<PackReader>> ChunkReader::open_pack(const model::PackId& id, std::stop_token stop) {

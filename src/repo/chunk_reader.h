@@ -28,8 +28,14 @@ class ChunkReader {
   Result<DirectoryEntry> describe(const model::Address& address, std::stop_token stop);
 
  private:
+  struct OpenPack {
+    model::PackId id;
+    std::unique_ptr<PackReader> reader;
+    SharedDomainKeys keys;  // of its key domain
+  };
   Result<Buffer> fetch(const model::Address& address, std::stop_token stop);
-  Result<PackReader*> pack(const model::PackId& id, std::stop_token stop);
+  // Put in front of packs_. Good until the next call.
+  Result<OpenPack*> pack(const model::PackId& id, std::stop_token stop);
   Result<std::unique_ptr<PackReader>> open_pack(const model::PackId& id, std::stop_token stop);
   Result<std::unique_ptr<PackReader>> open_generation(const model::PackId& id, std::uint32_t generation,
                                                       std::stop_token stop);
@@ -37,10 +43,6 @@ class ChunkReader {
   Result<void> follow_log(std::stop_token stop);
   void tell(PackReader& reader) const;
 
-  struct OpenPack {
-    model::PackId id;
-    std::unique_ptr<PackReader> reader;
-  };
   struct Plain {
     model::Address address;
     Buffer bytes;

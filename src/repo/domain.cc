@@ -31,20 +31,6 @@ Buffer signed_part(const EraseDomain& entry) {
   return out.take();
 }
 
-template <typename Entry>
-void sign_entry(Entry& entry, const Config& config, const crypto::Key& admin, std::string_view name) {
-  const Buffer body = sign_body(admin, config.id, name, signed_part(entry));
-  std::copy_n(body.end() - static_cast<std::ptrdiff_t>(entry.signature.size()), entry.signature.size(),
-              entry.signature.begin());
-}
-
-template <typename Entry>
-bool fits(const Entry& entry, const Config& config, std::string_view name) {
-  Buffer body = signed_part(entry);
-  append(body, entry.signature);
-  return verify_body(config.admin, config.id, name, body).ok();
-}
-
 }  // namespace
 
 DomainKeys::DomainKeys(model::Domain domain, const crypto::Key* secret, const crypto::Key* content)
@@ -112,10 +98,12 @@ Result<crypto::Key> decode_domain_secret(const Config& config, const crypto::Key
 }
 
 void sign(AddDomain& entry, const Config& config, const crypto::Key& admin) {
-  sign_entry(entry, config, admin, kAddName);
+  entry.signature = signature_of(admin, config.id, kAddName, signed_part(entry));
 }
 
-bool is_signed(const AddDomain& entry, const Config& config) { return fits(entry, config, kAddName); }
+bool is_signed(const AddDomain& entry, const Config& config) {
+  return is_signed_by(config.admin, config.id, kAddName, signed_part(entry), entry.signature);
+}
 
 Buffer seal_domain_name(const Config& config, const DomainKeys& keys, std::string_view name, Random& random) {
   return keys.seal_label(seal_context(config.id, domain_name(keys.domain())), as_bytes(name), random);
@@ -128,10 +116,12 @@ Result<std::string> open_domain_name(const Config& config, const DomainKeys& key
 }
 
 void sign(EraseDomain& entry, const Config& config, const crypto::Key& admin) {
-  sign_entry(entry, config, admin, kEraseName);
+  entry.signature = signature_of(admin, config.id, kEraseName, signed_part(entry));
 }
 
-bool is_signed(const EraseDomain& entry, const Config& config) { return fits(entry, config, kEraseName); }
+bool is_signed(const EraseDomain& entry, const Config& config) {
+  return is_signed_by(config.admin, config.id, kEraseName, signed_part(entry), entry.signature);
+}
 
 Buffer encode_erasure(const EraseDomain& entry) {
   Encoder body;

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t kCopyBytes = kMiB;
 
-// Frames [first, end) of the chunk stream that hold a chunk.
 std::uint64_t object_bytes(std::uint32_t data_frames, std::uint32_t directory_frames,
                            std::size_t frame_bytes) {
   const parity::Layout layout = parity::layout(data_frames + directory_frames);

@@ -20,16 +20,12 @@ Rotate make_rotate(const Config& config, const Secrets& secrets, std::uint32_t e
                    const crypto::PublicKey& read) {
   HF_ASSERT(secrets.admin.has_value());
   Rotate entry{epoch, read, {}};
-  const Buffer body = sign_body(*secrets.admin, config.id, kSigned, unsigned_body(entry));
-  std::copy(body.end() - static_cast<std::ptrdiff_t>(entry.signature.size()), body.end(),
-            entry.signature.begin());
+  entry.signature = signature_of(*secrets.admin, config.id, kSigned, unsigned_body(entry));
   return entry;
 }
 
 bool is_signed(const Rotate& entry, const Config& config) {
-  Buffer body = unsigned_body(entry);
-  append(body, entry.signature);
-  return verify_body(config.admin, config.id, kSigned, body).ok();
+  return is_signed_by(config.admin, config.id, kSigned, unsigned_body(entry), entry.signature);
 }
 
 void encode(Encoder& out, const Rotate& entry) {

@@ -124,9 +124,18 @@ Buffer signed_message(const RepositoryId& id, std::string_view name, Bytes body)
 }  // namespace
 
 Buffer sign_body(const crypto::Key& seed, const RepositoryId& id, std::string_view name, Buffer body) {
-  const crypto::Signature signature = crypto::sign(seed, signed_message(id, name, body));
-  append(body, signature);
+  append(body, signature_of(seed, id, name, body));
   return body;
+}
+
+crypto::Signature signature_of(const crypto::Key& seed, const RepositoryId& id, std::string_view name,
+                               Bytes body) {
+  return crypto::sign(seed, signed_message(id, name, body));
+}
+
+bool is_signed_by(const std::array<std::uint8_t, 32>& signer, const RepositoryId& id, std::string_view name,
+                  Bytes body, const crypto::Signature& signature) {
+  return crypto::verify(signer, signed_message(id, name, body), signature);
 }
 
 Result<Bytes> verify_body(const std::array<std::uint8_t, 32>& signer, const RepositoryId& id,
@@ -135,7 +144,7 @@ Result<Bytes> verify_body(const std::array<std::uint8_t, 32>& signer, const Repo
   if (signed_body.size() >= signature.size()) {
     const Bytes body = signed_body.first(signed_body.size() - signature.size());
     std::copy_n(signed_body.last(signature.size()).begin(), signature.size(), signature.begin());
-    if (crypto::verify(signer, signed_message(id, name, body), signature)) return body;
+    if (is_signed_by(signer, id, name, body, signature)) return body;
   }
   return Error(Errc::damaged, fmt::format("object {}: the signature is not by who may write it", name));
 }

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "crypto/secret.h"
+#include "crypto/sign.h"
 #include "model/commit.h"
 
 namespace holdfast::repo {
@@ -42,6 +43,11 @@ Result<Unwrapped> unwrap_vital(Vital kind, Bytes object, std::string_view name);
 
 // Body ‖ signature over (repository id ‖ name ‖ body).
 Buffer sign_body(const crypto::Key& seed, const RepositoryId& id, std::string_view name, Buffer body);
+// The signature alone, and whether it is by `signer`.
+crypto::Signature signature_of(const crypto::Key& seed, const RepositoryId& id, std::string_view name,
+                               Bytes body);
+bool is_signed_by(const std::array<std::uint8_t, 32>& signer, const RepositoryId& id, std::string_view name,
+                  Bytes body, const crypto::Signature& signature);
 // The body without its signature; Errc::damaged where the signature is not by `signer`.
 Result<Bytes> verify_body(const std::array<std::uint8_t, 32>& signer, const RepositoryId& id,
                           std::string_view name, Bytes signed_body);

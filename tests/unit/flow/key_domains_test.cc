@@ -5,19 +5,14 @@
 #include "flow/maintain.h"
 #include "repo/collector.h"
 #include "repo/transaction.h"
-#include "storage/memory.h"
-#include "tests/support/backup_world.h"
+#include "tests/support/on_memory.h"
 
 namespace holdfast::flow {
 namespace {
 
-class KeyDomains : public ::testing::Test {
+class KeyDomains : public testing::OnMemory {
  protected:
-  KeyDomains()
-      : content_(std::make_shared<storage::MemoryContent>()),
-        storage_(storage::open_memory(content_)),
-        world_(*storage_, 7) {
-    EXPECT_TRUE(world_.create().ok());
+  KeyDomains() {
     repository_ = world_.open().value();
     domain_ = add_domain(*repository_, "ann", false, {}).value().number;
     local_ =
@@ -46,9 +41,6 @@ class KeyDomains : public ::testing::Test {
   }
   bool has(const std::string& name) const { return content_->objects.contains(name); }
 
-  std::shared_ptr<storage::MemoryContent> content_;
-  std::unique_ptr<storage::Storage> storage_;
-  testing::BackupWorld world_;
   std::unique_ptr<repo::Repository> repository_;
   std::unique_ptr<repo::LocalState> local_;
   model::Domain domain_ = 0;

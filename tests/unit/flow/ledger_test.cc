@@ -7,8 +7,7 @@
 
 #include "flow/check.h"
 #include "repo/pack_format.h"
-#include "storage/memory.h"
-#include "tests/support/backup_world.h"
+#include "tests/support/on_memory.h"
 #include "tests/support/passing_storage.h"
 
 namespace holdfast::flow {
@@ -44,13 +43,9 @@ class SlowStore final : public testing::PassingStorage {
   testing::FakeClock& clock_;
 };
 
-class Notes : public ::testing::Test {
+class Notes : public testing::OnMemory {
  protected:
-  Notes()
-      : content_(std::make_shared<storage::MemoryContent>()),
-        storage_(storage::open_memory(content_)),
-        world_(*storage_, 1) {
-    EXPECT_TRUE(world_.create().ok());
+  Notes() {
     FileSet files;
     for (int i = 0; i < 4; ++i) {
       files.file(fmt::format("f{}", i), noise(200'000, static_cast<std::uint64_t>(i)));
@@ -88,9 +83,6 @@ class Notes : public ::testing::Test {
     content_->objects[name] = std::move(bytes);
   }
 
-  std::shared_ptr<storage::MemoryContent> content_;
-  std::unique_ptr<storage::Storage> storage_;
-  BackupWorld world_;
   std::vector<std::string> packs_, order_;
 };
 
