@@ -4,26 +4,15 @@
 // what can't be told, and why. A sample with fixed seeds; every byte with HOLDFAST_TEST_LONG=1.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <thread>
 
-#include "flow/restore.h"
-#include "tests/damage/examine.h"
+#include "tests/damage/damages.h"
 
 namespace holdfast::testing {
 
 namespace {
 
 bool all_of_them() { return std::getenv("HOLDFAST_TEST_LONG") != nullptr; }
-
-const Specimen& specimen() {
-  static const Specimen made = Specimen::make();
-  return made;
-}
-
-std::shared_ptr<const Buffer> shared(Buffer bytes) {
-  return std::make_shared<const Buffer>(std::move(bytes));
-}
 
 // Runs examine(make(i)) for i below `count`, on both processors.
 template <typename Make>
@@ -45,83 +34,12 @@ void examine_all(std::size_t count, Make make) {
              within_parity.load());
 }
 
-// Bytes [from, to) of an object are altered by `alter`.
-template <typename Alter>
-Damage altered(const std::string& name, std::size_t from, std::size_t to, Alter alter) {
-  Damage damage;
-  damage.what = fmt::format("{} altered in [{}, {})", name, from, to);
-  Buffer bytes = *specimen().objects.at(name);
-  for (std::size_t i = from; i < to; ++i) bytes[i] = alter(bytes[i]);
-  damage.put[name] = shared(std::move(bytes));
-  damage.loss = loss_of(specimen(), name, from, to);
-  damage.found = found_of(specimen(), name, from, to);
-  damage.named = {name};
-  const std::string kind = class_of(name);
-  // Of a fate nobody can say any more whose it was; a lost set of references touches no file.
-  damage.attributed = kind != "fate" && kind != "refs" && kind != "log";
-  damage.within_parity = is_pack(name);
-  return damage;
-}
-
-std::uint8_t inverted(std::uint8_t byte) { return static_cast<std::uint8_t>(~byte); }
-
-// A byte of each of these frames of a pack is another one; and where they are too many for parity, `lost`
-// can't be read.
-Damage frames_altered(const std::string& name, const std::set<std::uint32_t>& frames,
-                      std::optional<std::uint32_t> lost) {
-  const PackLayout& pack = specimen().packs.at(name);
-  Damage damage;
-  damage.what = fmt::format("{}: {} frames from {}", name, frames.size(), *frames.begin());
-  Buffer bytes = *specimen().objects.at(name);
-  for (const std::uint32_t frame : frames) {
-    std::uint8_t& byte = bytes[repo::kPackHeaderBytes + frame * pack.frame_bytes + 100 + frame];
-    byte = inverted(byte);
-  }
-  damage.put[name] = shared(std::move(bytes));
-  if (lost) damage.loss = loss_of_frame(specimen(), name, *lost);
-  damage.found = lost ? Found::damage : Found::warning;
-  damage.within_parity = !lost;
-  damage.named = {name};
-  return damage;
-}
-
-// A frame and all parity that it has, so that it is lost. (The specimen's packs have one stripe each.)
-Damage frame_lost(const std::string& name, std::uint32_t frame) {
-  const PackLayout& pack = specimen().packs.at(name);
-  std::set<std::uint32_t> frames{frame};
-  for (std::uint32_t p = 0; p < pack.parity_frames; ++p) frames.insert(pack.frames() + p);
-  return frames_altered(name, frames, frame);
-}
-
 struct Spot {
   const std::string* name;
   std::size_t offset;
 };
 
-// The object is another one now, or none (null).
-Damage replaced(const std::string& name, std::shared_ptr<const Buffer> by, const std::string& what) {
-  Damage damage;
-  damage.what = fmt::format("{} {}", name, what);
-  if (by == nullptr) {
-    damage.removed = {name};
-  } else {
-    damage.put[name] = std::move(by);
-  }
-  damage.loss = loss_of(specimen(), name);
-  damage.named = {name};
-  const std::string kind = class_of(name);
-  damage.attributed = is_pack(name) || kind == "man" || kind == "open";
-  if (kind == "spec") damage.found = Found::anything;
-  return damage;
-}
-
 std::string next_log(const std::string& name) { return repo::log_name(*repo::parse_log_name(name) + 1); }
-
-// Where parity begins.
-std::size_t frames_end(const std::string& name) {
-  const PackLayout& pack = specimen().packs.at(name);
-  return repo::kPackHeaderBytes + std::size_t{pack.frames()} * pack.frame_bytes;
-}
 
 bool is_last(const std::string& name) {
   const auto& fates = specimen().last_fates;
@@ -155,8 +73,9 @@ TEST(Damage, AFlippedBit) {
   for (const auto& [name, object] : specimen().objects) {
     const std::size_t size = object->size();
     if (all_of_them()) {
-      for (std::size_t i = 0; i < size; ++i) spots.push_back({&name, i});
-      continue;
+      for (std::size_t i = 0; i < size; ++i) {
+        if (!in_frames(name, i)) spots.push_back({&name, i});
+      }
     }
     // One in every frame, and some at random.
     for (std::size_t at = 0; is_pack(name) && at < size; at += 4096)
@@ -167,6 +86,20 @@ TEST(Damage, AFlippedBit) {
     const auto bit = static_cast<std::uint8_t>(1u << (spots[i].offset * 5 + i) % 8);
     return altered(*spots[i].name, spots[i].offset, spots[i].offset + 1,
                    [&](std::uint8_t byte) { return static_cast<std::uint8_t>(byte ^ bit); });
+  });
+}
+
+TEST(Damage, AByteOfAsManyFramesAsParityReplaces) {
+  std::size_t groups = 0, largest = 0;
+  for (const auto& [name, pack] : specimen().packs) {
+    const std::size_t all = pack.frames() + pack.parity_frames;
+    groups = std::max(groups, (all + pack.parity_frames - 1) / pack.parity_frames);
+    largest = std::max(largest, pack.frame_bytes);
+  }
+  const std::size_t step = all_of_them() ? 1 : 1009;
+  const std::size_t offsets = (largest + step - 1) / step;
+  examine_all(groups * offsets, [&](std::size_t i) {
+    return byte_in_every_pack(static_cast<std::uint32_t>(i % groups), i / groups * step);
   });
 }
 
@@ -317,127 +250,6 @@ TEST(Damage, AnOlderObjectOfItsClass) {
     }
     return damage;
   });
-}
-
-namespace {
-
-// Paths that a restore said it could not bring back.
-class Blame final : public flow::Observer {
- public:
-  void progress(const flow::Progress&, std::string_view) override {}
-  void problem(std::string_view path, std::string_view, const Error&) override {
-    const std::lock_guard lock(mutex_);
-    blamed.emplace(path);
-  }
-  void item(std::string_view, std::string_view, std::uint64_t) override {}
-  void note(std::string_view) override {}
-  std::set<std::string> blamed;
-
- private:
-  std::mutex mutex_;  // guards blamed
-};
-
-std::optional<std::string> file_at(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return std::nullopt;
-  return std::string{std::istreambuf_iterator<char>(in), {}};
-}
-
-// The specimen with what is damaged in it.
-struct Opened {
-  explicit Opened(const Damage& damage) {
-    content->objects = specimen().objects;
-    for (const auto& [name, bytes] : damage.put) content->objects[name] = bytes;
-    repository = std::move(repo::Repository::open({*store, clock, random}, as_bytes("secret"), {})).value();
-  }
-  std::shared_ptr<storage::MemoryContent> content = std::make_shared<storage::MemoryContent>();
-  std::unique_ptr<storage::Storage> store = storage::open_memory(content);
-  FakeClock clock;
-  SeededRandom random{1};
-  std::unique_ptr<repo::Repository> repository;
-};
-
-// Restores every snapshot of a damaged repository to a directory and looks at what is there then.
-void restore_all(const Damage& damage) {
-  SCOPED_TRACE(damage.what);
-  const Opened opened(damage);
-  const repo::History history = opened.repository->readable_history({}).value();
-  const std::set<std::uint32_t> lost = places_of(specimen(), damage.loss);
-  for (const repo::Snapshot& snapshot : history.commits) {
-    if (!specimen().snapshots.contains(snapshot.id)) continue;
-    const ScratchDir target;
-    const auto sink = std::move(sink::DirectorySink::make(target.path(), {})).value();
-    Blame blame;
-    flow::RestoreSpec spec;
-    spec.workers = 2;
-    const auto report =
-        flow::restore(*opened.repository, history.log, snapshot.commit.roots.front(), spec, *sink, blame, {});
-    ASSERT_TRUE(report.ok()) << report.error().text();
-    const bool any = std::any_of(lost.begin(), lost.end(), [&](std::uint32_t i) {
-      return specimen().places[i].snapshot == snapshot.id;
-    });
-    for (std::uint32_t i = 0; i < specimen().places.size(); ++i) {
-      const Specimen::Place& place = specimen().places[i];
-      if (place.snapshot != snapshot.id) continue;
-      const source::MemoryFile& file = specimen().snapshots.at(place.snapshot).all().at(place.path);
-      if (file.item.entry.attributes.type != model::FileType::regular) continue;
-      const auto bytes = file_at(target.path() + "/" + place.path);
-      if (!lost.contains(i)) {
-        EXPECT_TRUE(bytes == file.bytes) << place.path << " was not damaged, and is not there";
-      } else {
-        EXPECT_FALSE(bytes == file.bytes) << place.path;
-      }
-    }
-    EXPECT_EQ(report.value().problems > 0, any);
-    EXPECT_EQ(blame.blamed.empty(), !any);
-  }
-}
-
-}  // namespace
-
-// Names that are lost with a part of the tree would look like strangers.
-TEST(Damage, WithPartsOfTheTreeLostARestoreDeletesNothing) {
-  int torn = 0, whole = 0;
-  for (const auto& [name, pack] : specimen().packs) {
-    const Damage damage = frame_lost(name, 0);
-    const Opened opened(damage);
-    const repo::History history = opened.repository->history({}).value();
-    const std::set<std::uint32_t> lost = places_of(specimen(), damage.loss);
-    for (const repo::Snapshot& snapshot : history.commits) {
-      if (!specimen().snapshots.contains(snapshot.id)) continue;
-      const bool tree_lost = std::any_of(lost.begin(), lost.end(), [&](std::uint32_t i) {
-        const Specimen::Place& place = specimen().places[i];
-        return place.snapshot == snapshot.id && place.path.starts_with("home/links/");
-      });
-      const ScratchDir target;
-      const std::string stranger = target.path() + "/home/stranger";
-      std::filesystem::create_directory(target.path() + "/home");
-      std::ofstream(stranger) << "mine";
-      const auto sink = std::move(sink::DirectorySink::make(target.path(), {})).value();
-      flow::SilentObserver silent;
-      flow::RestoreSpec spec;
-      spec.delete_others = true;
-      ASSERT_TRUE(flow::restore(*opened.repository, history.log, snapshot.commit.roots.front(), spec, *sink,
-                                silent, {})
-                      .ok());
-      EXPECT_EQ(file_at(stranger).has_value(), tree_lost) << name;
-      ++(tree_lost ? torn : whole);
-    }
-  }
-  EXPECT_GT(torn, 0);
-  EXPECT_GT(whole, 0);
-}
-
-TEST(Damage, ARestoreBringsBackAllThatIsNotLost) {
-  int states = 0;
-  for (const auto& [name, pack] : specimen().packs) {
-    for (std::uint32_t i = 0; i < pack.frames(); ++i) {
-      restore_all(frame_lost(name, i));
-      restore_all(frames_altered(name, {i}, std::nullopt));
-      ++states;
-    }
-  }
-  EXPECT_GT(states, 10);
 }
 
 }  // namespace holdfast::testing

@@ -159,6 +159,12 @@ void Examiner::compare_check(const Damage& damage, const Reading& reading) {
   EXPECT_EQ(report.exit_code(), harmless ? 0 : exit_code(Errc::damaged)) << text;
   for (const std::string& name : damage.named)
     EXPECT_TRUE((harmless ? warned : damaged).contains(name)) << name << " is not named:\n" << text;
+  for (const auto& [name, words] : damage.told) {
+    const bool said = std::any_of(
+        report.findings.begin(), report.findings.end(),
+        [&](const flow::Finding& f) { return f.object == name && f.text.find(words) != std::string::npos; });
+    EXPECT_TRUE(said) << name << " should be told so: " << words << "\n" << text;
+  }
   if (damage.attributed) {
     EXPECT_EQ(touched, snapshots_of(reading.lost)) << text;
   }

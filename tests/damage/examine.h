@@ -28,9 +28,10 @@ struct Damage {
   std::set<std::string> removed;
   Loss loss;
   Found found = Found::damage;
-  std::set<std::string> named;  // objects that the check must name
-  bool attributed = true;       // the check knows exactly which snapshots are touched
-  bool within_parity = false;   // of a pack: everything must come back
+  std::set<std::string> named;              // objects that the check must name
+  std::map<std::string, std::string> told;  // what the check must say of an object, word for word
+  bool attributed = true;                   // the check knows exactly which snapshots are touched
+  bool within_parity = false;               // of a pack: everything must come back
 };
 
 class Examiner {
