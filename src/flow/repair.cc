@@ -21,7 +21,7 @@ namespace {
 
 using Step = RepairPlan::Step;
 
-// Plans until nothing new came to light; entries of others between our own.
+// Plans until nothing new came to light, and nobody came between; entries of others between our own.
 constexpr int kPlansMax = 5;
 constexpr int kTurnsMax = 200;
 constexpr std::uint64_t kCopyBytes = 4 * kMiB;
@@ -82,13 +82,26 @@ class Repairer {
   Repairer(const repo::Repository& repository, const RepairOptions& options, std::stop_token stop)
       : repository_(repository), storage_(repository.storage()), options_(options), stop_(std::move(stop)) {}
 
+  // Errc::conflict where somebody gave the pack another object since the plan was made: it is to be made anew.
   Result<void> perform(const Step& step) {
+    auto done = attempt(step);
+    const bool missing = !done.ok() && done.error().kind() == Errc::not_found;
+    if (!missing || !step.pack || step.from_replica) return done;
+    repo::LogState now;
+    TRY_AS(repository_.log().follow(now, stop_), "reading the log");
+    if (now.generation(*step.pack) == step.generation) return done;
+    return moved();
+  }
+
+ private:
+  static Error moved() {
+    return Error(Errc::conflict, "a prune moved or removed it meanwhile").hint("run the command again");
+  }
+  Result<void> attempt(const Step& step) {
     if (step.action == RepairPlan::Action::rewrite) return rewrite(step);
     if (step.action == RepairPlan::Action::fill) return fill_in(step);
     return step.pack ? fetch_pack(step) : fetch_small(step);
   }
-
- private:
   Result<void> fetch_small(const Step& step);
   Result<void> fetch_pack(const Step& step);
   Result<void> rewrite(const Step& step);
@@ -163,9 +176,8 @@ Result<std::uint64_t> Repairer::condemn(const Step& step, repo::LogState& log, m
   std::uint64_t number = 0;
   const auto decide = [&]() -> Result<std::optional<repo::LogEntry>> {
     const auto present = log.generation(*step.pack);
-    const bool moved = !present || (!step.from_replica && *present != expected);
-    if (moved || log.condemned.contains({step.pack->transaction, repo::kOwnObjects}))
-      return Error(Errc::conflict, "a prune moved or removed it meanwhile").hint("run the command again");
+    const bool elsewhere = !present || (!step.from_replica && *present != expected);
+    if (elsewhere || log.condemned.contains({step.pack->transaction, repo::kOwnObjects})) return moved();
     const auto gone = log.deleted.find(*step.pack);
     kept = gone == log.deleted.end() ? all : gone->second.kept;
     repo::Condemn entry;
@@ -259,6 +271,7 @@ Result<RepairReport> repair(const repo::Repository& repository, const RepairOpti
     const bool small = std::any_of(report.plan.steps.begin(), report.plan.steps.end(),
                                    [](const Step& step) { return !step.pack; });
     bool any = false;
+    std::optional<Error> overtaken;
     report.failed.clear();
     // What was taken away may be put back; but nothing is decided on top of a history that was altered.
     if (!small && repository.remembers()) {
@@ -276,15 +289,19 @@ Result<RepairReport> repair(const repo::Repository& repository, const RepairOpti
         any = true;
         continue;
       }
-      const bool over = done.error().kind() == Errc::stopped || done.error().kind() == Errc::conflict;
-      if (over) return done.error().copy();
+      if (done.error().kind() == Errc::stopped) return done.error().copy();
+      if (done.error().kind() == Errc::conflict) {
+        overtaken = done.error().copy();
+        continue;
+      }
       observer.problem(step.object, "repair", done.error());
       report.failed.push_back(
           {severity_of(done.error().kind()), "pack", step.object, {}, done.error().text()});
     }
     if (!small)
       TRY(keep_list(report, report.found, record_found(repository, report.plan, report.done, stop)));
-    if (!small || !any) break;
+    if (overtaken && plans + 1 == kPlansMax) return *std::move(overtaken);
+    if (!overtaken && (!small || !any)) break;
   }
   return report;
 }

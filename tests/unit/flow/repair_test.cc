@@ -439,6 +439,34 @@ TEST_F(Repair, WhatWasForgottenAndPrunedMeanwhileIsNotLost) {
   }
 }
 
+// Before whichever call of it a prune removes the younger snapshot and its packs; or another repair, by another
+// machine, gives every damaged pack its next generation.
+TEST_F(Repair, PacksAreMendedBesideAPruneAndAnotherRepair) {
+  for (const std::string& name : packs()) alter(name, {repo::kPackHeaderBytes + 77});
+  const Objects damaged = content_->objects;
+  const int stride = std::getenv("HOLDFAST_TEST_LONG") != nullptr ? 1 : 7;
+  for (const bool pruned : {true, false}) {
+    for (int n = 0, calls = 1; n < calls; n += stride) {
+      content_->objects = damaged;
+      int made = -1;  // calls of repair
+      const auto between = testing::interpose(storage::open_memory(content_), [&](std::string_view) {
+        if (made < 0 || made++ != n) return;
+        if (pruned) return forget_and_prune();
+        EXPECT_TRUE(repair(*std::move(world_.open()).value(), {}, silent_, {}).ok());
+      });
+      repo::Doors doors{*between, world_.clock(), world_.random()};
+      const auto repository = repo::Repository::open(doors, as_bytes("secret"), {});
+      made = 0;
+      const auto report = repair(*repository.value(), {}, silent_, {});
+      ASSERT_TRUE(report.ok()) << report.error().text() << " before call " << n;
+      EXPECT_EQ(report.value().exit_code(), 0) << "before call " << n << (pruned ? ", a prune" : ", a repair");
+      for (const Finding& f : report.value().failed) ADD_FAILURE() << f.object << ": " << f.text;
+      EXPECT_EQ(report.value().wanted, 0u);
+      calls = std::max(calls, made);
+    }
+  }
+}
+
 TEST_F(Repair, WhyThereCanBeNoIndexIsTold) {
   const auto local = repo::LocalState::open("/dev/null/cache", *repository_);
   const auto made = rebuild_index(*repository_, *local, false, silent_, {});
