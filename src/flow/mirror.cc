@@ -212,6 +212,7 @@ Result<bool> Mirror::pass(const Listing& listing, std::stop_token stop) {
     written_[repo::kConfigName] = config_.size();
     ++report_.copied;
     report_.copied_bytes += config_.size();
+    TRY(to_.barrier(stop));  // by it the next run knows what the rest is
   }
   TRY(handle(listing.data, workers, stop));
   TRY(handle(listing.tables, workers, stop));

@@ -182,6 +182,24 @@ void interrupt_everywhere(Primary& primary, const Content& before, StorageFault 
 
 }  // namespace
 
+// Else a loss of power could keep packs without it, and the next run would take the target for somebody else's.
+TEST(Mirror, TheConfigIsDurableBeforeWhatIsPutAfterIt) {
+  Primary primary(1);
+  primary.back_up(1);
+  bool put = false, durable = false;
+  int after = 0;
+  const auto target = testing::interpose(storage::open_memory(), [&](std::string_view call) {
+    durable = durable || (put && call == "barrier");
+    if (put && call.starts_with("put ")) {
+      EXPECT_TRUE(durable) << call;
+      ++after;
+    }
+    put = put || call == fmt::format("put {}", repo::kConfigName);
+  });
+  ASSERT_TRUE(run(primary.storage(), *target).ok());
+  EXPECT_GT(after, 0);
+}
+
 TEST(Mirror, IsVerbatim) {
   Primary primary(1);
   primary.live();
