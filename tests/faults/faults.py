@@ -3,7 +3,8 @@
 
   faults.py kills|errors|memory PROGRAM FOLDER      FOLDER has fault_run, fault_memory and make_repository
 
-A sample that fits into FAULT_SECONDS (25); everything with HOLDFAST_TEST_LONG=1. What is chosen depends on
+A sample that fits into 25 seconds; everything with HOLDFAST_TEST_LONG=1; or, with either, what fits into
+FAULT_SECONDS. Every site of a command comes before any a second time. What is chosen depends on
 HOLDFAST_TEST_SEED only. FAULT_OPERATION=prune disturbs just that command; FAULT_KEEP=1 leaves failed worlds.
 """
 import collections
@@ -21,7 +22,7 @@ from worlds import Failure, Templates
 
 LONG = "HOLDFAST_TEST_LONG" in os.environ
 SEED = int(os.environ.get("HOLDFAST_TEST_SEED", "1"))
-SECONDS = int(os.environ.get("FAULT_SECONDS", "25"))
+SECONDS = float(os.environ.get("FAULT_SECONDS", "inf" if LONG else "25"))
 
 # Which calls can fail so, by kind (fault_run.cc), and what the program must then say.
 ERRORS = {
@@ -39,12 +40,16 @@ ONCE_ONLY = {"EINTR", "short"}
 Fault = collections.namedtuple("Fault", "operation at what sticky site")
 
 
+def site_of(fault):
+    return fault.operation.name, fault.what, fault.sticky, fault.site
+
+
 def sample(faults):
     """In random order, and a new site always before one that was disturbed so already."""
     chosen = random.Random(SEED)
     groups = collections.defaultdict(list)
     for fault in faults:
-        groups[(fault.operation.name, fault.what, fault.sticky, fault.site)].append(fault)
+        groups[site_of(fault)].append(fault)
     rounds = collections.defaultdict(list)
     for group in groups.values():
         chosen.shuffle(group)
@@ -61,6 +66,7 @@ class Disturber:
         self.templates = Templates(program, f"{folder}/make_repository", f"{scratch}/templates")
         self.operations = all_operations(self.templates)
         self.tried = collections.Counter()
+        self.sites = set()
         self.failures = []
         self.lock = threading.Lock()
         self.numbers = iter(range(1, 1 << 60))
@@ -151,6 +157,7 @@ class Disturber:
                 shutil.rmtree(world.top, ignore_errors=True)
         with self.lock:
             self.tried[(fault.operation.name, fault.what)] += 1
+            self.sites.add(site_of(fault))
 
     @staticmethod
     def judge(fault, done, world):
@@ -193,7 +200,8 @@ def main():
     try:
         disturber = Disturber(program, folder, scratch)
         faults = list(sample(getattr(disturber, what)()))
-        end = time.monotonic() + (1e9 if LONG else SECONDS)
+        sites = {site_of(fault) for fault in faults}
+        end = time.monotonic() + SECONDS
         with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             waiting = collections.deque()
             for fault in faults:
@@ -207,7 +215,8 @@ def main():
         for (operation, kind), count in sorted(disturber.tried.items()):
             print(f"{operation:16} {kind:12} {count:6}")
         total = sum(disturber.tried.values())
-        print(f"{what}: {total} of {len(faults)} states, {len(disturber.failures)} failed")
+        print(f"{what}: {total} of {len(faults)} states, {len(disturber.sites)} of {len(sites)} sites, "
+              f"{len(disturber.failures)} failed")
         sys.exit(1 if disturber.failures or total == 0 else 0)
     finally:
         if "FAULT_KEEP" not in os.environ:
