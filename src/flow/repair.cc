@@ -82,7 +82,8 @@ class Repairer {
   Repairer(const repo::Repository& repository, const RepairOptions& options, std::stop_token stop)
       : repository_(repository), storage_(repository.storage()), options_(options), stop_(std::move(stop)) {}
 
-  // Errc::conflict where somebody gave the pack another object since the plan was made: it is to be made anew.
+  // Errc::conflict where somebody gave the pack another object since the plan was made: there must be a new
+  // one.
   Result<void> perform(const Step& step) {
     auto done = attempt(step);
     const bool missing = !done.ok() && done.error().kind() == Errc::not_found;

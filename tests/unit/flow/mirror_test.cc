@@ -182,7 +182,8 @@ void interrupt_everywhere(Primary& primary, const Content& before, StorageFault 
 
 }  // namespace
 
-// Else a loss of power could keep packs without it, and the next run would take the target for somebody else's.
+// Else a loss of power could keep packs without it, and the next run would take the target for somebody
+// else's.
 TEST(Mirror, TheConfigIsDurableBeforeWhatIsPutAfterIt) {
   Primary primary(1);
   primary.back_up(1);

@@ -439,8 +439,8 @@ TEST_F(Repair, WhatWasForgottenAndPrunedMeanwhileIsNotLost) {
   }
 }
 
-// Before whichever call of it a prune removes the younger snapshot and its packs; or another repair, by another
-// machine, gives every damaged pack its next generation.
+// Before whichever call of it a prune removes the younger snapshot and its packs; or another repair, by
+// another machine, gives every damaged pack its next generation.
 TEST_F(Repair, PacksAreMendedBesideAPruneAndAnotherRepair) {
   for (const std::string& name : packs()) alter(name, {repo::kPackHeaderBytes + 77});
   const Objects damaged = content_->objects;
@@ -459,7 +459,8 @@ TEST_F(Repair, PacksAreMendedBesideAPruneAndAnotherRepair) {
       made = 0;
       const auto report = repair(*repository.value(), {}, silent_, {});
       ASSERT_TRUE(report.ok()) << report.error().text() << " before call " << n;
-      EXPECT_EQ(report.value().exit_code(), 0) << "before call " << n << (pruned ? ", a prune" : ", a repair");
+      EXPECT_EQ(report.value().exit_code(), 0)
+          << "before call " << n << (pruned ? ", a prune" : ", a repair");
       for (const Finding& f : report.value().failed) ADD_FAILURE() << f.object << ": " << f.text;
       EXPECT_EQ(report.value().wanted, 0u);
       calls = std::max(calls, made);
