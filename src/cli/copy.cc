@@ -30,10 +30,17 @@ namespace {
 
 // By the name of the key domain that they are copied into; "": none. A copy outside of its domain would
 // outlive the domain's erasure, so that has to be asked for.
-std::map<std::string, std::vector<const repo::Snapshot*>> by_domain(
+Result<std::map<std::string, std::vector<const repo::Snapshot*>>> by_domain(
     const std::vector<const repo::Snapshot*>& snapshots, const std::string& wanted) {
   std::map<std::string, std::vector<const repo::Snapshot*>> out;
   for (const repo::Snapshot* snapshot : snapshots) {
+    // "#1" is a number of the source: in the destination it is somebody else's.
+    const bool unknown = snapshot->domain.empty() || snapshot->domain.starts_with('#');
+    if (wanted.empty() && snapshot->commit.domain != 0 && unknown) {
+      return Error(Errc::damaged, fmt::format("the name of the key domain of snapshot {} is not known",
+                                              snapshot->id.substr(0, 8)))
+          .hint("repair the source first, or say --to-domain");
+    }
     const std::string domain = wanted.empty() ? snapshot->domain : wanted == "none" ? "" : wanted;
     out[domain].push_back(snapshot);
   }
@@ -78,7 +85,8 @@ Result<int> run(Context& context, const CopyOptions& options) {
   }
   Progress progress(std::move(show), system_clock(), context.out, context.signals);
   flow::CopyReport report;
-  for (const auto& [domain, snapshots] : by_domain(picked, options.to_domain)) {
+  const auto groups = TRY(by_domain(picked, options.to_domain));
+  for (const auto& [domain, snapshots] : groups) {
     const auto local = TRY_AS(local_of_domain(context, to, domain), "the repository to copy to");
     flow::CopyReport part =
         TRY(flow::copy(*from.repository, snapshots, *to.repository, *local, progress, context.stop));

@@ -42,9 +42,13 @@ void tell(Context& context, const repo::RotationPlan& plan, const Words& made, b
   }
   for (const auto& key : plan.stale) {
     out.line(
-        fmt::format("key {} ({}) will not open what is written from now on, its password is not known here: "
-                    "`key add` one for its holder, then `key remove {}`",
-                    short_id(key.name), printable(key.slot.label), short_id(key.name)));
+        fmt::format("key {} ({}) will not open what is written from now on: {}. `key add` another for its "
+                    "holder, if he is to have one, then `key remove {}`",
+                    short_id(key.name), printable(key.slot.label),
+                    key.slot.kind == repo::SlotKind::password
+                        ? "its password is not known here"
+                        : "no administrator made it, or it was removed and put back",
+                    short_id(key.name)));
   }
   out.line(
       "What is written from now on opens only for these keys and for keys made from now on. What was "

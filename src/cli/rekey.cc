@@ -76,8 +76,14 @@ Result<int> run(Context& context, const RekeyOptions& options) {
   for (const repo::Snapshot* snapshot : plan.snapshots) domains.insert(snapshot->commit.domain);
   flow::CopyReport report;
   for (const model::Domain domain : domains) {
-    const auto local = TRY(local_of_domain(context, session, domain));
-    flow::CopyReport part = TRY(flow::rekey(*session.repository, plan, *local, progress, context.stop));
+    const auto local = local_of_domain(context, session, domain);
+    if (!local.ok() && local.error().kind() == Errc::damaged) {  // its secret is lost: the others still go
+      progress.problem(fmt::format("key domain #{}", domain), "rekey", local.error());
+      continue;
+    }
+    if (!local.ok()) return local.error().copy();
+    flow::CopyReport part =
+        TRY(flow::rekey(*session.repository, plan, *local.value(), progress, context.stop));
     std::move(part.snapshots.begin(), part.snapshots.end(), std::back_inserter(report.snapshots));
   }
   progress.finish();

@@ -37,6 +37,13 @@ std::set<model::Domain> check_domains(const repo::Repository& repository, const 
     const auto known = look(repository, state.made, findings, stop);
     if (known.ok()) continue;
     lost.insert(domain);
+    // Then its secret is gone on purpose, and nobody must bring it back: the log lost what it said, or, of a
+    // mirror, has not come yet.
+    const auto notice = repository.erasure_notice(domain, stop);
+    if (notice.ok() && notice.value()) {
+      findings.warn("domain", name, "it was erased, and the log does not say so (yet)");
+      continue;
+    }
     findings.add_for(users[domain], "domain", name, known.error());
   }
   for (const repo::Snapshot& s : view.live) {
@@ -45,6 +52,20 @@ std::set<model::Domain> check_domains(const repo::Repository& repository, const 
                      fmt::format("it is in key domain {}, which the log does not know", s.commit.domain));
   }
   return lost;
+}
+
+void expect_one_domain(const model::References& page, const std::vector<const repo::Snapshot*>& users,
+                       const std::map<model::TransactionId, model::Domain>& domains,
+                       CheckFindings& findings) {
+  for (const auto& [pack, slots] : page) {
+    const auto of_pack = domains.find(pack.transaction);
+    if (of_pack == domains.end()) continue;
+    for (const repo::Snapshot* user : users) {
+      if (user->commit.domain == of_pack->second) continue;
+      const std::string name = repo::transaction_name(user->commit.transaction, "fate");
+      findings.damaged("transaction", name, "it refers to what is of another key domain");
+    }
+  }
 }
 
 }  // namespace holdfast::flow

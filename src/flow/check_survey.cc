@@ -291,20 +291,27 @@ void Surveyor::gather_references() {
   for (const repo::Snapshot& s : live_) {
     for (const model::PagePointer& page : s.commit.pages) wanted[page.owner][page.index].push_back(&s);
   }
+  std::map<TransactionId, model::Domain> domains;
+  for (const repo::Snapshot& s : commits_) domains[s.commit.transaction] = s.commit.domain;
   model::References all;
   for (const auto& [owner, pages] : wanted) {
     const std::string name = repo::transaction_name(owner, "refs");
     const auto read = repository_.read_pages(owner, stop_);
     for (const auto& [index, users] : pages) {
+      model::References of_page;
       Result<void> decoded;
       if (!read.ok()) {
         decoded = read.error().copy();
       } else if (index >= read.value().size()) {
         decoded = Error(Errc::damaged, fmt::format("it has no page {}, which a commit refers to", index));
       } else {
-        decoded = model::decode_page(read.value()[index], all);
+        decoded = model::decode_page(read.value()[index], of_page);
       }
-      if (decoded.ok()) continue;
+      if (decoded.ok()) {
+        expect_one_domain(of_page, users, domains, findings_);
+        for (auto& [pack, slots] : of_page) all[pack].unite(slots);
+        continue;
+      }
       needs_known_ = false;
       for (const repo::Snapshot* user : users)
         findings_.add_for(user->id, "transaction", name, decoded.error());

@@ -17,17 +17,20 @@ namespace {
 constexpr int kTurnsMax = 100;
 constexpr std::size_t kNameBytesMax = 255;
 
-// The highest number that an object or the log's entries have.
+// The highest number before one that neither an object nor the log has. Not simply the highest: whoever may
+// write could put an object under the last one there is.
 Result<Domain> last_number(const repo::Repository& repository, const repo::LogState& log,
                            std::stop_token stop) {
-  Domain last = log.domains.empty() ? 0 : log.domains.rbegin()->first;
+  std::set<Domain> taken;
   TRY(repository.storage().list(
       repo::kDomainPrefix,
       [&](const storage::ObjectInfo& info) -> Result<void> {
-        if (const auto object = repo::parse_domain_name(info.name)) last = std::max(last, object->domain);
+        if (const auto object = repo::parse_domain_name(info.name)) taken.insert(object->domain);
         return {};
       },
       stop));
+  Domain last = log.domains.empty() ? 0 : log.domains.rbegin()->first;
+  while (taken.contains(last + 1)) ++last;
   return last;
 }
 
@@ -36,9 +39,10 @@ Result<void> check_name(const std::string& name) {
     const auto byte = static_cast<unsigned char>(c);
     return byte < 0x20 || byte == 0x7f;
   });
-  if (!name.empty() && name.size() <= kNameBytesMax && !control && !name.starts_with('#')) return {};
+  const bool word = name == "none";  // `copy --to-domain none`
+  if (!name.empty() && name.size() <= kNameBytesMax && !control && !name.starts_with('#') && !word) return {};
   return Error(Errc::usage, fmt::format("\"{}\" can't be the name of a key domain", name))
-      .hint("1 to 255 bytes, no control characters, not beginning with #");
+      .hint("1 to 255 bytes, no control characters, not beginning with #, not the word none");
 }
 
 Result<void> expect_free(const repo::Repository& repository, const repo::LogState& log,
@@ -46,6 +50,12 @@ Result<void> expect_free(const repo::Repository& repository, const repo::LogStat
   const std::vector<KeyDomain> domains = TRY(list_domains(repository, log, stop));
   const bool taken = std::any_of(domains.begin(), domains.end(),
                                  [&](const KeyDomain& domain) { return domain.name == name; });
+  for (const KeyDomain& domain : domains) {
+    if (taken || domain.trouble.empty()) continue;
+    return Error(Errc::damaged,
+                 fmt::format("key domain #{} may have that name: {}", domain.number, domain.trouble))
+        .hint("bring its secret back, or erase it by its number, first");
+  }
   if (!taken) return {};
   return Error(Errc::exists, fmt::format("there is a key domain {} already", name));
 }
@@ -53,10 +63,12 @@ Result<void> expect_free(const repo::Repository& repository, const repo::LogStat
 // Puts a secret under a number that nobody has. It is durable, and was read back: with it all would be lost.
 Result<std::shared_ptr<const repo::DomainKeys>> put_secret(const repo::Repository& repository, Domain after,
                                                            std::stop_token stop) {
-  crypto::Key secret;
-  repository.random().fill(secret.writable());
   const crypto::Key& index = *repository.secrets().index;
   for (Domain number = after + 1; number != 0; ++number) {
+    // Another one each time: a name that is taken may be taken by our own put, sent twice, and what lies
+    // under a number that the log does not know is never erased.
+    crypto::Key secret;
+    repository.random().fill(secret.writable());
     const std::string name = repo::domain_name(number);
     const Buffer object =
         repo::encode_domain_secret(repository.config(), index, number, secret, repository.random());
@@ -119,6 +131,7 @@ Result<repo::SharedDomainKeys> domain_named(const repo::Repository& repository, 
   const std::vector<KeyDomain> domains = TRY(list_domains(repository, log, stop));
   const KeyDomain domain = TRY(find_domain(domains, word));
   if (domain.erased) return repo::erased_error("key domain " + domain.label(), log, domain.number);
+  if (!domain.trouble.empty()) return Error(Errc::damaged, domain.trouble);
   return repository.domain_keys(domain.number, stop);
 }
 
@@ -137,6 +150,9 @@ Result<KeyDomain> add_domain(const repo::Repository& repository, const std::stri
   entry.sealed_name = repo::seal_domain_name(repository.config(), *keys, name, repository.random());
   repo::sign(entry, repository.config(), *repository.secrets().admin);
   const auto decide = [&]() -> Result<std::optional<repo::LogEntry>> {
+    const auto ours = log.domains.find(entry.domain);  // there already, where the answer got lost
+    if (ours != log.domains.end() && ours->second.made.signature == entry.signature)
+      return std::optional<repo::LogEntry>();
     TRY(expect_free(repository, log, name, stop));
     return std::optional<repo::LogEntry>(entry);
   };
@@ -158,6 +174,24 @@ Result<void> append_erasure(const repo::Repository& repository, Domain domain, r
   return repo::append_decided(repository, log, decide, kTurnsMax, stop);
 }
 
+// What is there in its place and says nothing was put by somebody else, so that mirrors should not hear of
+// it.
+Result<void> put_notice(const repo::Repository& repository, const repo::EraseDomain& erased, bool there,
+                        std::stop_token stop) {
+  const std::string notice = repo::erasure_name(erased.domain);
+  if (there) {
+    const auto object = repository.storage().get(notice, {}, stop);
+    if (!object.ok() && object.error().kind() != Errc::not_found)
+      return object.error().copy().context("reading " + notice);
+    if (object.ok() && repo::decode_erasure(repository.config(), erased.domain, object.value()).ok())
+      return {};
+    TRY_AS(repository.storage().remove(notice, stop), "removing what is no notice, " + notice);
+  }
+  const auto put = repository.storage().put(notice, repo::encode_erasure(erased), stop);
+  if (!put.ok() && put.error().kind() != Errc::exists) return put.error().copy().context("writing " + notice);
+  return {};
+}
+
 }  // namespace
 
 Result<std::uint64_t> destroy_erased(const repo::Repository& repository, const repo::LogState& log,
@@ -174,23 +208,26 @@ Result<std::uint64_t> destroy_erased(const repo::Repository& repository, const r
       },
       stop));
   std::uint64_t destroyed = 0;
+  std::optional<Error> trouble;  // the first; one that can't be removed keeps no other from going
+  const auto note = [&](Error error) {
+    if (!trouble) trouble = std::move(error);
+  };
   for (const auto& [domain, state] : log.domains) {
     if (!state.erased) continue;
     const std::string notice = repo::erasure_name(domain);
     const std::string secret = repo::domain_name(domain);
-    if (!there.contains(notice)) {
-      const auto put = repository.storage().put(notice, repo::encode_erasure(*state.erased), stop);
-      if (!put.ok() && put.error().kind() != Errc::exists)
-        return put.error().copy().context("writing " + notice);
-    }
+    auto noticed = put_notice(repository, *state.erased, there.contains(notice), stop);
+    if (!noticed.ok()) note(std::move(noticed).error());
     if (!there.contains(secret)) continue;
     const auto gone = repository.storage().remove(secret, stop);
-    if (!gone.ok() && gone.error().kind() != Errc::not_found) {
-      return gone.error().copy().context(fmt::format("the secret of an erased key domain stays, {}", secret));
+    if (gone.ok() || gone.error().kind() == Errc::not_found) {
+      ++destroyed;
+    } else {
+      note(gone.error().copy().context(fmt::format("the secret of an erased key domain stays, {}", secret)));
     }
-    ++destroyed;
   }
   TRY(repository.storage().barrier(stop));
+  if (trouble) return std::move(*trouble);
   return destroyed;
 }
 

@@ -28,7 +28,11 @@ Result<PruneReport> prune(const repo::Repository& repository, const PruneOptions
   }
   if (!options.confirm_only) {
     TRY_AS(repository.log().follow(log, stop), "reading the log");
-    report.secrets_destroyed = TRY(destroy_erased(repository, log, stop));
+    // A secret that the store does not let go is told, and keeps no space from coming back.
+    const auto destroyed = destroy_erased(repository, log, stop);
+    if (!destroyed.ok() && destroyed.error().kind() == Errc::stopped) return destroyed.error().copy();
+    if (destroyed.ok()) report.secrets_destroyed = destroyed.value();
+    if (!destroyed.ok()) observer.problem(repo::kDomainPrefix, "finishing an erasure", destroyed.error());
   }
   Collection collection(repository, options, observer, report);
   for (int plans = 0; plans < kPlansMax; ++plans) {

@@ -2,6 +2,7 @@
 
 #include "base/codec.h"
 #include "crypto/hash.h"
+#include "model/duration.h"
 #include "repo/names.h"
 
 namespace holdfast::repo {
@@ -167,6 +168,13 @@ EraseDomain decode_erase_domain(Decoder& in) {
   entry.signature = in.array<64>();
   if (entry.domain == 0) in.fail();
   return entry;
+}
+
+Error erased_error(std::string_view what, const EraseDomain& erased) {
+  const model::CivilTime day = model::local_time(erased.time.seconds);
+  return Error(Errc::denied, fmt::format("{} was erased on {:04}-{:02}-{:02}, with key domain {}", what,
+                                         day.year, day.month, day.day, erased.domain))
+      .hint("its key was destroyed on purpose: no key and no recovery kit opens it any more");
 }
 
 }  // namespace holdfast::repo

@@ -80,6 +80,9 @@ Buffer encode_erasure(const EraseDomain& entry);
 // Errc::damaged where the admin's signature does not fit, or it is another domain's.
 Result<EraseDomain> decode_erasure(const Config& config, model::Domain domain, Bytes object);
 
+// Says that `what` was erased, and when.
+Error erased_error(std::string_view what, const EraseDomain& erased);
+
 void encode(Encoder& out, const AddDomain& entry);
 void encode(Encoder& out, const EraseDomain& entry);
 AddDomain decode_add_domain(Decoder& in);

@@ -136,12 +136,14 @@ Buffer slot_context(const RepositoryId& id, std::string_view name, Bytes head) {
   return aad;
 }
 
+// `signer`: of a recipient's slot.
 Buffer finish_slot(const RepositoryId& id, std::string_view name, Encoder head, const crypto::Key& kek,
-                   const Secrets& secrets, Random& random) {
+                   const Secrets& secrets, const crypto::Key* signer, Random& random) {
   Buffer bundle = encode_secrets(secrets);
   const Buffer sealed = seal(kek, slot_context(id, name, head.bytes()), bundle, random);
   crypto::wipe(bundle);
   head.blob(sealed);
+  if (signer != nullptr) head.raw(signature_of(*signer, id, name, head.bytes()));
   return wrap_vital(Vital::key, head.bytes());
 }
 
@@ -179,7 +181,7 @@ Buffer renew_slot(const RepositoryId& id, std::string_view name, const Secrets& 
   head.u32(old.cost.passes);
   head.u32(old.cost.memory_kib);
   head.raw(old.salt);
-  return finish_slot(id, name, std::move(head), password_key, secrets, random);
+  return finish_slot(id, name, std::move(head), password_key, secrets, nullptr, random);
 }
 
 bool are_twins(const KeySlot& a, const KeySlot& b) {
@@ -188,7 +190,7 @@ bool are_twins(const KeySlot& a, const KeySlot& b) {
 
 Result<Buffer> make_recipient_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,
                                    const crypto::PublicKey& recipient, std::string label, model::Time created,
-                                   Random& random) {
+                                   const crypto::Key& admin, Random& random) {
   const crypto::Key ephemeral = random_key(random);
   const crypto::PublicKey ephemeral_public = crypto::x25519_public(ephemeral);
   const crypto::Key shared = TRY(crypto::x25519(ephemeral, recipient));
@@ -196,7 +198,17 @@ Result<Buffer> make_recipient_slot(const RepositoryId& id, std::string_view name
   head.raw(recipient);
   head.raw(ephemeral_public);
   return finish_slot(id, name, std::move(head),
-                     recipient_key(kSlotContext, shared, ephemeral_public, recipient), secrets, random);
+                     recipient_key(kSlotContext, shared, ephemeral_public, recipient), secrets, &admin,
+                     random);
+}
+
+bool made_by_admin(const crypto::PublicKey& admin, const RepositoryId& id, std::string_view name,
+                   const KeySlot& slot) {
+  if (slot.kind == SlotKind::password) return true;
+  Encoder body;
+  body.raw(slot.head);
+  body.blob(slot.sealed);
+  return is_signed_by(admin, id, name, body.bytes(), slot.signature);
 }
 
 Result<KeySlot> decode_slot(Bytes object, std::string_view name) {
@@ -224,6 +236,7 @@ Result<KeySlot> decode_slot(Bytes object, std::string_view name) {
   slot.head.assign(head.begin(), head.end());
   const Bytes sealed = in.blob();
   slot.sealed.assign(sealed.begin(), sealed.end());
+  if (slot.kind == SlotKind::recipient) slot.signature = in.array<64>();
   TRY(in.finish("a key slot"));
   return slot;
 }
@@ -251,7 +264,10 @@ Result<Secrets> open_recipient_slot(const RepositoryId& id, std::string_view nam
     return Error(Errc::wrong_key, "that key slot is another one's");
   }
   const crypto::Key shared = TRY(crypto::x25519(secret, slot.ephemeral));
-  return unseal_slot(id, name, slot, recipient_key(kSlotContext, shared, slot.ephemeral, slot.recipient));
+  const crypto::Key kek = recipient_key(kSlotContext, shared, slot.ephemeral, slot.recipient);
+  Secrets secrets = TRY(unseal_slot(id, name, slot, kek));
+  if (made_by_admin(secrets.admin_public, id, name, slot)) return secrets;
+  return Error(Errc::damaged, fmt::format("key slot {} was made by no administrator", name));
 }
 
 Result<SealedSecret> seal_to_reader(const crypto::PublicKey& reader, Bytes aad, const crypto::Key& secret,

@@ -59,16 +59,20 @@ struct KeySlot {
   crypto::PublicKey ephemeral{};        // recipient
   Buffer head;                          // everything before `sealed`
   Buffer sealed;
+  crypto::Signature signature{};  // recipient: by admin
 };
 
 // `name` is the object's name; the returned bytes are the object.
 Result<Buffer> make_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,
                          Bytes password, std::string label, model::Time created, crypto::Argon2Cost cost,
                          Random& random);
-// One that whoever has the recipient's secret key opens.
+// One that whoever has the recipient's secret key opens. Signed by `admin`: anybody can seal to a public key.
 Result<Buffer> make_recipient_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets,
                                    const crypto::PublicKey& recipient, std::string label, model::Time created,
-                                   Random& random);
+                                   const crypto::Key& admin, Random& random);
+// Whether an administrator made it. A password's slot can be made only by who knows the password: yes.
+bool made_by_admin(const crypto::PublicKey& admin, const RepositoryId& id, std::string_view name,
+                   const KeySlot& slot);
 Result<KeySlot> decode_slot(Bytes object, std::string_view name);
 // Another one that the same password opens, whose key (see password_key) is at hand instead of itself.
 Buffer renew_slot(const RepositoryId& id, std::string_view name, const Secrets& secrets, const KeySlot& old,
@@ -77,7 +81,8 @@ Buffer renew_slot(const RepositoryId& id, std::string_view name, const Secrets& 
 bool are_twins(const KeySlot& a, const KeySlot& b);
 // What a password slot is sealed with. Errc::wrong_key where the slot is a recipient's.
 Result<crypto::Key> password_key(const KeySlot& slot, Bytes password);
-// Errc::wrong_key where the password, or the secret key, is not this slot's.
+// Errc::wrong_key where the password, or the secret key, is not this slot's; Errc::damaged where no
+// administrator made it.
 Result<Secrets> open_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot,
                           const crypto::Key& password_key);
 Result<Secrets> open_slot(const RepositoryId& id, std::string_view name, const KeySlot& slot, Bytes password);

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kVoidNumbersMax = 100;
 
 // The type of each alternative of LogEntry.
-constexpr std::uint8_t kTypes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+constexpr std::uint8_t kTypes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
 static_assert(std::size(kTypes) == std::variant_size_v<LogEntry>);
 
 }  // namespace
@@ -56,6 +56,10 @@ std::optional<std::uint32_t> LogState::generation(const PackId& pack) const {
 bool LogState::erased(model::Domain domain) const {
   const auto at = domains.find(domain);
   return at != domains.end() && at->second.erased;
+}
+
+Error erased_error(std::string_view what, const LogState& log, model::Domain domain) {
+  return erased_error(what, *log.domains.at(domain).erased);
 }
 
 namespace {
@@ -116,6 +120,7 @@ struct Applier {
     const auto at = state.domains.find(e.domain);
     if (at != state.domains.end() && !at->second.erased) at->second.erased = e;
   }
+  void operator()(const RemoveKey& e) const { state.removed_keys.insert(e.key); }
 };
 
 void encode_item(Encoder& out, const Item& item) {
@@ -183,6 +188,7 @@ struct EntryEncoder {
   void operator()(const Rotate& e) const { encode(out, e); }
   void operator()(const AddDomain& e) const { encode(out, e); }
   void operator()(const EraseDomain& e) const { encode(out, e); }
+  void operator()(const RemoveKey& e) const { out.raw(e.key); }
 };
 
 Uncondemn decode_uncondemn(Decoder& in) {
@@ -241,6 +247,8 @@ LogEntry decode_typed(std::uint8_t type, Decoder& in) {
       return decode_add_domain(in);
     case 13:
       return decode_erase_domain(in);
+    case 14:
+      return RemoveKey{in.array<16>()};
     default:
       in.fail();
       return Forget{};

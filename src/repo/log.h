@@ -10,6 +10,7 @@
 
 #include "model/commit.h"
 #include "repo/domain.h"
+#include "repo/names.h"
 #include "repo/rotate.h"
 #include "storage/storage.h"
 
@@ -66,8 +67,12 @@ struct Lost {
 struct Found {
   std::vector<Item> items;
 };
+// A recipient's key slot was taken away: should it be put back, no rotation renews it.
+struct RemoveKey {
+  KeyId key{};
+};
 using LogEntry = std::variant<Forget, Unforget, Condemn, Uncondemn, Delete, Tag, Abandon, Witness, Lost,
-                              Found, Rotate, AddDomain, EraseDomain>;
+                              Found, Rotate, AddDomain, EraseDomain, RemoveKey>;
 
 Buffer encode(const LogEntry& entry);
 Result<LogEntry> decode_log_entry(Bytes bytes);
@@ -97,6 +102,7 @@ struct LogState {
     std::optional<EraseDomain> erased;
   };
   std::map<model::Domain, KeyDomain> domains;
+  std::set<KeyId> removed_keys;
 
   model::References lost;  // the wanted list
   // The read public keys of the epochs from 1 on; epoch 0 is the config's.
@@ -122,6 +128,9 @@ struct LogState {
 
   void apply(std::uint64_t number, const LogEntry& entry);
 };
+
+// Says that `what` was erased with that domain, which was, and when.
+Error erased_error(std::string_view what, const LogState& log, model::Domain domain);
 
 class Memory;
 

@@ -4,6 +4,8 @@
 
 #include <fmt/core.h>
 
+#include "base/bytes.h"
+
 namespace holdfast::repo {
 
 namespace {
@@ -81,6 +83,14 @@ std::optional<std::uint64_t> parse_log_name(std::string_view name) {
 std::string domain_name(std::uint32_t domain) { return fmt::format("{}{:08x}", kDomainPrefix, domain); }
 
 std::string erasure_name(std::uint32_t domain) { return domain_name(domain) + ".erased"; }
+
+std::optional<KeyId> parse_key_name(std::string_view name) {
+  constexpr std::size_t kPrefix = sizeof kKeyPrefix - 1;
+  KeyId id{};
+  if (!name.starts_with(kKeyPrefix) || !unhex(name.substr(kPrefix), id)) return std::nullopt;
+  if (name.substr(kPrefix) != hex(id)) return std::nullopt;  // not in small letters
+  return id;
+}
 
 std::optional<DomainObject> parse_domain_name(std::string_view name) {
   constexpr std::size_t kPrefix = sizeof kDomainPrefix - 1;

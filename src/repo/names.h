@@ -27,6 +27,10 @@ std::string transaction_name(const model::TransactionId& id, std::string_view wh
 std::string pack_name(const model::PackId& id, std::uint32_t generation);
 std::string log_name(std::uint64_t number);
 
+// A key slot's id; nothing for other names.
+using KeyId = std::array<std::uint8_t, 16>;
+std::optional<KeyId> parse_key_name(std::string_view name);
+
 // Metadata packs have odd numbers.
 inline bool is_metadata(std::uint32_t pack) { return (pack & 1) != 0; }
 

@@ -128,6 +128,8 @@ class Repository {
   // Of a key domain, 0 included. Needs the index secret. Errc::denied where it was erased, damaged where its
   // secret is lost.
   Result<SharedDomainKeys> domain_keys(model::Domain domain, std::stop_token stop) const;
+  // The admin's signed notice that a domain was erased, which counts also where the log's entry is lost.
+  Result<std::optional<EraseDomain>> erasure_notice(model::Domain domain, std::stop_token stop) const;
   // Of the domain in which a transaction stored its packs; for readers.
   Result<SharedDomainKeys> keys_of(const model::TransactionId& id, std::stop_token stop) const;
   // A snapshot's tags by that view of the log, and the entry that changes them.
@@ -171,6 +173,7 @@ class Repository {
   static Result<std::unique_ptr<Repository>> open_by(const Doors& doors, const SlotOpener& opener,
                                                      std::stop_token stop);
   Result<std::string> put_slot(const std::string& name, Bytes slot, std::stop_token stop) const;
+  Result<void> record_removal(const std::string& name, std::stop_token stop) const;
   Result<void> read_fates(History& history, std::vector<model::TransactionId>& vanished,
                           std::stop_token stop) const;
   static void apply_log(History& history, const std::vector<model::TransactionId>& vanished);
@@ -193,8 +196,5 @@ class Repository {
   mutable std::map<model::Domain, SharedDomainKeys> domains_;
   mutable std::map<model::TransactionId, SessionKey> sessions_;
 };
-
-// Says that `what` was erased, and when.
-Error erased_error(std::string_view what, const LogState& log, model::Domain domain);
 
 }  // namespace holdfast::repo

@@ -2,21 +2,12 @@
 #include <fmt/core.h>
 
 #include "base/codec.h"
-#include "model/duration.h"
 #include "repo/repository.h"
 #include "repo/rights.h"
 
 namespace holdfast::repo {
 
 using model::Domain;
-
-Error erased_error(std::string_view what, const LogState& log, Domain domain) {
-  const model::Time when = log.domains.at(domain).erased->time;
-  const model::CivilTime day = model::local_time(when.seconds);
-  return Error(Errc::denied, fmt::format("{} was erased on {:04}-{:02}-{:02}, with key domain {}", what,
-                                         day.year, day.month, day.day, domain))
-      .hint("its key was destroyed on purpose: no key and no recovery kit opens it any more");
-}
 
 Result<SharedDomainKeys> Repository::domain_keys(Domain domain, std::stop_token stop) const {
   if (domain == 0) return keys_;
@@ -33,6 +24,8 @@ Result<SharedDomainKeys> Repository::domain_keys(Domain domain, std::stop_token 
     const auto followed = log().follow(state, stop);
     if (state.erased(domain)) return erased_error("it", state, domain);
     if (!followed.ok() && followed.error().kind() != Errc::damaged) return followed.error().copy();
+    const auto notice = TRY(erasure_notice(domain, stop));
+    if (notice) return erased_error("it", *notice);
     return Error(Errc::damaged,
                  fmt::format("{} is missing: nothing of key domain {} can be read without it", name, domain))
         .hint("`holdfast repair packs --from` takes it from a copy of the repository");
@@ -43,6 +36,18 @@ Result<SharedDomainKeys> Repository::domain_keys(Domain domain, std::stop_token 
       std::make_shared<const DomainKeys>(domain, &secret, secrets_.content ? &*secrets_.content : nullptr);
   const std::lock_guard lock(mutex_);
   return domains_.insert_or_assign(domain, std::move(keys)).first->second;
+}
+
+Result<std::optional<EraseDomain>> Repository::erasure_notice(Domain domain, std::stop_token stop) const {
+  const std::string name = erasure_name(domain);
+  const auto object = doors_.storage.get(name, {}, std::move(stop));
+  if (!object.ok()) {
+    const Errc kind = object.error().kind();
+    if (kind == Errc::not_found || kind == Errc::damaged) return std::optional<EraseDomain>();
+    return object.error().copy().context("reading " + name);
+  }
+  auto notice = decode_erasure(config_, domain, object.value());
+  return notice.ok() ? std::optional(std::move(notice).value()) : std::nullopt;
 }
 
 Result<SharedDomainKeys> Repository::keys_of(const model::TransactionId& id, std::stop_token stop) const {
@@ -94,12 +99,13 @@ Result<void> Repository::open_labels(Snapshot& snapshot, const LogState& log, st
   model::Commit& commit = snapshot.commit;
   const SharedDomainKeys keys = TRY(domain_keys(commit.domain, stop));
   const std::string name = transaction_name(commit.transaction, "fate");
-  const Buffer plain = TRY_AS(keys->open_label(seal_context(config_.id, name), commit.sealed_labels), name);
-  TRY_AS(model::decode_labels(plain, commit), name);
-  snapshot.tags = TRY_AS(tags_of(snapshot, log, stop), name);
+  // First of all: what can't be read of the labels must not make it one of no domain.
   const auto made = log.domains.find(commit.domain);
   snapshot.domain = fmt::format("#{}", commit.domain);  // where the log is damaged
   if (made != log.domains.end()) snapshot.domain = TRY(open_domain_name(config_, *keys, made->second.made));
+  const Buffer plain = TRY_AS(keys->open_label(seal_context(config_.id, name), commit.sealed_labels), name);
+  TRY_AS(model::decode_labels(plain, commit), name);
+  snapshot.tags = TRY_AS(tags_of(snapshot, log, stop), name);
   return {};
 }
 

@@ -1,7 +1,9 @@
 // Making and opening a repository, and its key slots.
 #include <fmt/core.h>
 
+#include "repo/append.h"
 #include "repo/repository.h"
+#include "repo/rights.h"
 
 namespace holdfast::repo {
 
@@ -17,6 +19,8 @@ std::string random_key_name(Random& random) { return kKeyPrefix + hex(random.arr
 
 // Whoever opens beside so many changes of keys, one right after the other, is told.
 constexpr int kOpenTurnsMax = 16;
+// Entries of others between our own.
+constexpr int kRecordTurnsMax = 100;
 
 Result<std::vector<std::string>> slot_names(storage::Storage& storage, std::stop_token stop) {
   std::vector<std::string> names;
@@ -201,9 +205,10 @@ Result<std::string> Repository::add_key(const Secrets& secrets, Bytes password, 
 
 Result<std::string> Repository::add_recipient(const Secrets& secrets, const crypto::PublicKey& recipient,
                                               std::string label, std::stop_token stop) const {
+  TRY(require(secrets_, {Right::admin}));
   const std::string name = random_key_name(doors_.random);
-  const Buffer slot =
-      TRY(make_recipient_slot(config_.id, name, secrets, recipient, std::move(label), now(), doors_.random));
+  const Buffer slot = TRY(make_recipient_slot(config_.id, name, secrets, recipient, std::move(label), now(),
+                                              *secrets_.admin, doors_.random));
   return put_slot(name, slot, stop);
 }
 
@@ -212,9 +217,30 @@ Result<void> Repository::remove_key(const std::string& name, std::stop_token sto
     return Error(Errc::usage, "that key is the one in use")
         .hint("open the repository with another password first");
   }
-  TRY(doors_.storage.stat(name, stop));
+  const auto slot = read_slot(doors_.storage, name, stop);
+  if (!slot.ok() && slot.error().kind() == Errc::not_found) return slot.error().copy();
+  const bool recipients = !slot.ok() || slot.value().kind == SlotKind::recipient;
+  // What can't be recorded goes all the same.
+  auto recorded = recipients ? record_removal(name, stop) : Result<void>();
   TRY(doors_.storage.remove(name, stop));
-  return doors_.storage.barrier(stop);
+  TRY(doors_.storage.barrier(stop));
+  if (recorded.ok()) return recorded;
+  return std::move(recorded).error().context(
+      "the key was removed, but the log does not say so: a rotation would renew it if it were put back");
+}
+
+// Its holder could have it put back, and it is rightly signed.
+Result<void> Repository::record_removal(const std::string& name, std::stop_token stop) const {
+  TRY(require(secrets_, {Right::index, Right::log}));
+  const auto id = parse_key_name(name);
+  if (!id) return {};  // no rotation renews what has such a name
+  LogState state;
+  TRY_AS(log().follow(state, stop), "reading the log");
+  const auto decide = [&]() -> Result<std::optional<LogEntry>> {
+    if (state.removed_keys.contains(*id)) return std::optional<LogEntry>();
+    return std::optional<LogEntry>(RemoveKey{*id});
+  };
+  return append_decided(*this, state, decide, kRecordTurnsMax, stop);
 }
 
 Result<void> Repository::drop_key(const std::string& name, std::stop_token stop) const {
@@ -231,7 +257,7 @@ Result<std::string> Repository::renew_key(const KeyInfo& key, const Secrets& sec
   Buffer slot;
   if (key.slot.kind == SlotKind::recipient) {
     slot = TRY(make_recipient_slot(config_.id, name, held, key.slot.recipient, key.slot.label, now(),
-                                   doors_.random));
+                                   *secrets.admin, doors_.random));
   } else {
     HF_ASSERT(key.current && password_key_.has_value());
     slot = renew_slot(config_.id, name, held, key.slot, *password_key_, now(), doors_.random);

@@ -41,6 +41,15 @@ Result<void> announce(const Repository& repository, LogState& log, const Rotate&
   return append_decided(repository, log, decide, kTurnsMax, stop);
 }
 
+// A recipient whom an administrator gave this slot, and from whom none took it since. Who can write into the
+// store can put any slot there, and back what was removed. Each rotation renews all, so one of an older
+// epoch was renewed or removed.
+bool is_authorised(const Config& config, const LogState& log, const Key& key) {
+  const auto id = parse_key_name(key.name);
+  return key.slot.kind == SlotKind::recipient && id && !log.removed_keys.contains(*id) &&
+         key.slot.epoch >= log.epoch() && made_by_admin(config.admin, config.id, key.name, key.slot);
+}
+
 }  // namespace
 
 Result<RotationPlan> plan_rotation(const Repository& repository, std::stop_token stop) {
@@ -52,7 +61,8 @@ Result<RotationPlan> plan_rotation(const Repository& repository, std::stop_token
   std::vector<Key> keys = TRY(repository.keys(stop));
   // The newest of twins stands for all; the one in use before any.
   std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
-    return std::tuple(!a.current, b.slot.created) < std::tuple(!b.current, a.slot.created);
+    return std::tuple(!a.current, b.slot.epoch, b.slot.created) <
+           std::tuple(!b.current, a.slot.epoch, a.slot.created);
   });
   for (Key& key : keys) {
     // Its holder would be left behind without a word.
@@ -62,7 +72,7 @@ Result<RotationPlan> plan_rotation(const Repository& repository, std::stop_token
     if (!allows(key.slot.rights, Right::read)) continue;
     const bool is_copy = std::any_of(plan.renewed.begin(), plan.renewed.end(),
                                      [&](const Key& other) { return are_twins(key.slot, other.slot); });
-    const bool renewable = key.current || key.slot.kind == SlotKind::recipient;
+    const bool renewable = key.current || is_authorised(repository.config(), plan.log, key);
     auto& list = is_copy ? plan.left_over : renewable ? plan.renewed : plan.stale;
     list.push_back(std::move(key));
   }

@@ -75,6 +75,14 @@ Result<bool> Transaction::try_open(std::stop_token stop) {
   return true;
 }
 
+Result<void> Transaction::anchor(std::stop_token stop) {
+  const std::lock_guard lock(anchor_mutex_);
+  if (anchored_) return {};
+  TRY_AS(repository_.storage().barrier(stop), "making the transaction's name durable");
+  anchored_ = true;
+  return {};
+}
+
 model::PackId Transaction::next_pack(bool metadata) {
   const std::lock_guard lock(mutex_);
   std::uint32_t& next = metadata ? next_metadata_ : next_data_;
@@ -113,6 +121,7 @@ Result<Hash> Transaction::put_manifest(std::stop_token stop) {
   }
   std::sort(manifest.packs.begin(), manifest.packs.end(),
             [](const model::ManifestPack& a, const model::ManifestPack& b) { return a.pack < b.pack; });
+  TRY(anchor(stop));
   const std::string name = transaction_name(id_, "man");
   const Buffer object = sealed_object(repository_, Vital::manifest, name, encode(manifest));
   TRY_AS(repository_.storage().put(name, object, stop), "putting the manifest");
@@ -301,6 +310,7 @@ Result<model::Address> ChunkWriter::put(const NewChunk& chunk, std::stop_token s
 
 Result<void> ChunkWriter::finish(std::stop_token stop) {
   if (pack_ == nullptr || pack_->empty()) return {};
+  TRY(transaction_.anchor(stop));
   model::ManifestPack pack = TRY_AS(pack_->finish(stop), "putting a pack");
   transaction_.add(std::move(pack));
   pack_.reset();

@@ -30,6 +30,10 @@ class Transaction {
   // Of the key domain that it is in: that of `local`.
   const DomainKeys& keys() const { return *local_.keys(); }
 
+  // Makes `open` durable, once; before anything else of the transaction is put. Else a loss of power could
+  // keep a pack and not the name, and the next transaction would take the name and find the pack there.
+  // Thread-safe.
+  Result<void> anchor(std::stop_token stop);
   // Thread-safe: number for a new pack; record of a finished one.
   model::PackId next_pack(bool metadata);
   void add(model::ManifestPack pack);
@@ -63,7 +67,9 @@ class Transaction {
   SessionKey session_;
   LogState log_;
   std::uint64_t manifest_bytes_ = 0, refs_bytes_ = 0;  // of the objects, once they are put
-  std::mutex mutex_;                                   // guards what follows
+  std::mutex anchor_mutex_;                            // guards anchored_
+  bool anchored_ = false;
+  std::mutex mutex_;  // guards what follows
   std::uint32_t next_data_ = 0;
   std::uint32_t next_metadata_ = 1;
   std::vector<model::ManifestPack> packs_;

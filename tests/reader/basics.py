@@ -343,6 +343,8 @@ def open_slot(body, name, repository, password=None, secret=None):
     rights, epoch = box.u8(), box.u32()
     fields = (box.u32(), box.u32(), box.take(16)) if kind == 1 else (box.take(32), box.take(32))
     head, sealed = body[:box.at], box.blob()
+    signed = body[:box.at]
+    signature = box.take(64) if kind == 2 else None
     box.end()
     kek = password_kek(password, fields, name) if kind == 1 else recipient_kek(secret, fields, name)
     if kek is None or sealed[32:64] != derive("seal commit", kek + sealed[:32]):
@@ -351,6 +353,8 @@ def open_slot(body, name, repository, password=None, secret=None):
     held = sum(1 << which - 1 for which, of in SECRETS.items() if of in secrets)
     require(rights == held and epoch == max(secrets["reads"], default=0),
             f"{name}: says that it opens other secrets")
+    if kind == 2:
+        signed_by(secrets["admin public"], signature, repository, name, signed, name)
     return secrets
 
 

@@ -193,6 +193,8 @@ def parse_log_fields(box, type_):
             return box.u32(), box.time(), box.blob(), box.take(64)
         case 13:
             return box.u32(), box.time(), box.take(64)
+        case 14:
+            return (box.take(16),)
     raise FormatError(f"{box.what}: unknown type {type_}")
 
 

@@ -82,6 +82,18 @@ exits 0 other check --read-data
 exits 0 other restore latest --domain ann --target "$scratch/copied"
 same_tree "$scratch/data" "$scratch/copied$scratch/data"
 
+# A number is of one repository: where the source's log lacks the name, nothing goes to whoever has it there.
+rm -rf "$scratch/holed" && cp -a "$HOLDFAST_REPOSITORY" "$scratch/holed"
+rm "$scratch/holed/log/0000000000000000"
+strange() { HOLDFAST_CACHE_DIR=$scratch/strange-cache hf -r "$scratch/strange" "$@"; }
+exits 0 strange init
+exits 0 strange key domain add dora
+exits 0 strange key domain add emil
+exits 13 strange copy --from-repo "$scratch/holed" "$ann"
+says "is not known"
+exits 0 strange snapshots --json
+! grep -q '"domain"' "$scratch/output" || fail "copied into a stranger's domain: $(cat "$scratch/output")"
+
 # Erased: only when meant, and then for everybody.
 exits 0 hf key kit
 cp "$scratch/output" "$scratch/kit"

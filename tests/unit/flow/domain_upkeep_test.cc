@@ -10,8 +10,10 @@
 #include "flow/rekey.h"
 #include "flow/repair.h"
 #include "repo/rotation.h"
+#include "repo/transaction.h"
 #include "source/memory.h"
 #include "tests/support/on_memory.h"
+#include "tests/support/passing_storage.h"
 
 namespace holdfast::flow {
 
@@ -173,6 +175,78 @@ TEST_F(DomainUpkeep, WhatWasErasedIsNeitherDamageNorWanted) {
   expect_clean();
 }
 
+TEST_F(DomainUpkeep, ARepairTakesNoSecretThatDoesNotOpen) {
+  const auto replica_content = std::make_shared<storage::MemoryContent>();
+  const auto replica = storage::open_memory(replica_content);
+  ASSERT_TRUE(mirror(*storage_, *replica, {}, silent_, {}).ok());
+  const std::string secret = repo::domain_name(domain_);
+  content_->objects.erase(secret);
+  const crypto::Key wrong(Buffer(32, 3));
+  replica_content->objects[secret] = std::make_shared<const Buffer>(
+      repo::encode_domain_secret(open()->config(), wrong, domain_, wrong, world_.random()));
+  RepairOptions options;
+  options.replica = replica.get();
+  EXPECT_NE(repair(*open(), options, silent_, {}).value().exit_code(), 0);
+  EXPECT_FALSE(content_->objects.contains(secret));
+}
+
+TEST_F(DomainUpkeep, ADryRunOfAMirrorDestroysNothing) {
+  const auto target_content = std::make_shared<storage::MemoryContent>();
+  const auto target = storage::open_memory(target_content);
+  ASSERT_TRUE(mirror(*storage_, *target, {}, silent_, {}).ok());
+  erase();
+  MirrorSpec spec;
+  spec.dry_run = true;
+  EXPECT_EQ(mirror(*storage_, *target, spec, silent_, {}).value().secrets_destroyed, 1u);
+  EXPECT_TRUE(target_content->objects.contains(repo::domain_name(domain_)));
+}
+
+TEST_F(DomainUpkeep, ACopyInAnotherDomainIsNoCopy) {
+  const auto storage = storage::open_memory();
+  BackupWorld other(*storage, 2);
+  ASSERT_TRUE(other.create().ok());
+  const auto to = std::move(other.open()).value();
+  const model::Domain ann = add_domain(*to, "ann", false, {}).value().number;
+  const auto from = open();
+  const auto history = from->history({}).value();
+  for (const model::Domain domain : {model::Domain{0}, ann}) {
+    const auto local = repo::LocalState::open(other.cache(), *to, to->domain_keys(domain, {}).value());
+    const auto copied = copy(*from, {history.find(first_ann_)}, *to, *local, silent_, {});
+    ASSERT_TRUE(copied.ok()) << copied.error().text();
+    EXPECT_FALSE(copied.value().snapshots.front().was_there) << domain;
+  }
+}
+
+TEST_F(DomainUpkeep, CheckTellsOfACommitInADomainThatTheLogDoesNotKnow) {
+  const auto repository = open();
+  const crypto::Key secret(Buffer(32, 5));
+  const auto keys = std::make_shared<const repo::DomainKeys>(9, &secret, &*repository->secrets().content);
+  const auto local = repo::LocalState::open("", *repository, keys);
+  const auto transaction = repo::Transaction::open(*repository, *local, {}, {}).value();
+  ASSERT_TRUE(transaction->commit({}, {}, nullptr, {}).ok());
+  bool told = false;
+  for (const Finding& f : findings())
+    told = told || f.text.find("which the log does not know") != std::string::npos;
+  EXPECT_TRUE(told);
+}
+
+// By whoever may write into the store, with no key at all, before the erasure.
+TEST_F(DomainUpkeep, AnObjectInPlaceOfTheNoticeIsNotPassedOverInSilence) {
+  const auto target_content = std::make_shared<storage::MemoryContent>();
+  const auto target = storage::open_memory(target_content);
+  ASSERT_TRUE(mirror(*storage_, *target, {}, silent_, {}).ok());
+  const std::string secret = repo::domain_name(domain_), notice = repo::erasure_name(domain_);
+  content_->objects[notice] = std::make_shared<const Buffer>(Buffer{1, 2, 3});
+  const auto erased = erase_domain(*open(), {"ann", "ann", world_.cache(), false}, {});
+  const auto mirrored = mirror(*storage_, *target, {}, silent_, {});
+  ASSERT_TRUE(mirrored.ok());
+  const bool gone = !target_content->objects.contains(secret);
+  EXPECT_TRUE(gone || !erased.ok()) << "the erasure says that all is done, and the mirror keeps the secret";
+  bool told = false;
+  for (const Finding& f : findings()) told = told || f.object == notice;
+  EXPECT_TRUE(gone || told) << "nor does check tell of it";
+}
+
 TEST_F(DomainUpkeep, AMirrorNeverHasASecretThatWasErased) {
   const auto target_content = std::make_shared<storage::MemoryContent>();
   const auto target = storage::open_memory(target_content);
@@ -197,6 +271,84 @@ TEST_F(DomainUpkeep, AMirrorNeverHasASecretThatWasErased) {
   EXPECT_TRUE(has(notice));
   EXPECT_EQ(run().secrets_destroyed, 0u);
   EXPECT_FALSE(has(secret)) << "it was copied again";
+}
+
+// A copy of before; and the log is damaged before the entry that says what was erased.
+TEST_F(DomainUpkeep, ARepairBringsNoSecretBackThatWasErased) {
+  const auto replica_content = std::make_shared<storage::MemoryContent>();
+  const auto replica = storage::open_memory(replica_content);
+  ASSERT_TRUE(add_domain(*open(), "bob", false, {}).ok());
+  ASSERT_TRUE(mirror(*storage_, *replica, {}, silent_, {}).ok());
+  erase();
+  const std::string secret = repo::domain_name(domain_);
+  ASSERT_FALSE(content_->objects.contains(secret));
+  content_->objects.erase(repo::log_name(1));
+  RepairOptions options;
+  options.replica = replica.get();
+  const auto repository = open();
+  const RepairPlan plan = plan_repair(*repository, options, silent_, {}).value();
+  for (const RepairPlan::Step& step : plan.steps) EXPECT_NE(step.object, secret) << "it is planned";
+  const auto report = repair(*repository, options, silent_, {});
+  ASSERT_TRUE(report.ok()) << report.error().text();
+  EXPECT_TRUE(content_->objects.contains(repo::log_name(1)));
+  EXPECT_FALSE(content_->objects.contains(secret)) << "it was fetched from the copy";
+  EXPECT_FALSE(open()->session_key(first_ann_, {}).ok()) << "what was erased opens again";
+}
+
+// A mirror run that was cut off after the secret went and before the log came.
+TEST_F(DomainUpkeep, WhereOnlyTheNoticeCameTheSecretIsNoLoss) {
+  const auto whole = content_->objects;
+  const auto replica_content = std::make_shared<storage::MemoryContent>();
+  const auto replica = storage::open_memory(replica_content);
+  ASSERT_TRUE(mirror(*storage_, *replica, {}, silent_, {}).ok());
+  erase();
+  const std::string secret = repo::domain_name(domain_), notice = repo::erasure_name(domain_);
+  const auto signed_notice = content_->objects.at(notice);
+  content_->objects = whole;
+  content_->objects.erase(secret);
+  content_->objects[notice] = signed_notice;
+  const auto refused = open()->session_key(first_ann_, {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind(), Errc::denied) << refused.error().text();
+  RepairOptions options;
+  options.replica = replica.get();
+  ASSERT_TRUE(repair(*open(), options, silent_, {}).ok());
+  EXPECT_FALSE(content_->objects.contains(secret)) << "it was fetched from the copy";
+}
+
+// docs/format/domains.md: a commit's tree and references lie in transactions of its own domain.
+TEST_F(DomainUpkeep, CheckTellsOfACommitThatReliesOnAnotherDomain) {
+  const auto repository = open();
+  const auto history = repository->history({}).value();
+  const repo::Snapshot* ann = history.find(first_ann_);
+  const auto plain = local_of(*repository, 0);
+  const auto transaction = repo::Transaction::open(*repository, *plain, {}, {}).value();
+  model::Commit commit = ann->commit;
+  commit.previous_sequence = 0;
+  commit.previous_hash = {};
+  commit.parent.reset();
+  const auto references = repository->read_references(ann->commit, {}).value();
+  ASSERT_TRUE(transaction->commit(commit, references, nullptr, {}).ok());
+  EXPECT_FALSE(findings().empty()) << "the erasure of ann will take this snapshot along";
+}
+
+// An object lock, say. What can't be removed is told; the space of everything else still comes back.
+TEST_F(DomainUpkeep, ASecretThatCantBeRemovedKeepsNoPruneFromRunning) {
+  struct Locked : testing::PassingStorage {
+    using PassingStorage::PassingStorage;
+    Result<void> remove(const std::string& name, std::stop_token stop) override {
+      if (name == repo::domain_name(1)) return Error(Errc::denied, "object lock");
+      return PassingStorage::remove(name, std::move(stop));
+    }
+  };
+  Locked store(*storage_);
+  world_.use(store);
+  EXPECT_FALSE(erase_domain(*open(), {"ann", "ann", world_.cache(), false}, {}).ok());
+  PruneOptions options;
+  options.wait_ms = 0;
+  const auto pruned = prune(*open(), options, silent_, {});
+  EXPECT_TRUE(pruned.ok()) << pruned.error().text();
+  EXPECT_TRUE(packs_of(first_ann_).empty());
 }
 
 }  // namespace holdfast::flow

@@ -3,6 +3,7 @@
 #include "flow/rekey.h"
 
 #include "flow/check.h"
+#include "flow/forget.h"
 #include "flow/prune.h"
 #include "repo/pack_format.h"
 #include "repo/rotation.h"
@@ -164,6 +165,24 @@ TEST_F(Rekey, CutOffAnywhereItLosesNothingAndGoesOn) {
     expect_both();
     EXPECT_EQ(run().value().snapshots.size(), 0u) << n;
   }
+}
+
+TEST_F(Rekey, AKeyThatLacksTheNewestEpochStoresNothingAgain) {
+  const auto old = open();
+  rotate();
+  const auto plan = plan_rekey(*old, {});
+  ASSERT_FALSE(plan.ok());
+  EXPECT_EQ(plan.error().kind(), Errc::denied);
+}
+
+TEST_F(Rekey, TagsThatCameLaterAreKept) {
+  TagSpec spec;
+  spec.set = std::vector<std::string>{"later"};
+  ASSERT_EQ(tag(*open(), spec, {}).value().size(), 2u);
+  rotate();
+  ASSERT_EQ(run().value().snapshots.size(), 2u);
+  const auto history = open()->history({}).value();
+  for (const auto* s : history.snapshots()) EXPECT_EQ(s->tags, std::vector<std::string>{"later"});
 }
 
 }  // namespace holdfast::flow

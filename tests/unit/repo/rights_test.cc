@@ -72,10 +72,10 @@ TEST(RecipientSlots, AHeadThatWasAlteredDoesNotOpen) {
   const Secrets some = narrowed(world.repository->secrets(), Role::write).value();
   for (const bool by_password : {false, true}) {
     const Buffer object =
-        by_password
-            ? make_slot(id, "keys/a", some, as_bytes("p"), "l", {1, 0}, {1, 8}, random).value()
-            : make_recipient_slot(id, "keys/a", some, crypto::x25519_public(secret), "l", {1, 0}, random)
-                  .value();
+        by_password ? make_slot(id, "keys/a", some, as_bytes("p"), "l", {1, 0}, {1, 8}, random).value()
+                    : make_recipient_slot(id, "keys/a", some, crypto::x25519_public(secret), "l", {1, 0},
+                                          *world.repository->secrets().admin, random)
+                          .value();
     const Buffer body = unwrap_vital(Vital::key, object, "x").value().body;
     const auto open = [&](const Buffer& altered) {
       const auto slot = decode_slot(wrap_vital(Vital::key, altered), "keys/a");

@@ -2,9 +2,11 @@
 // where it is cut off at any operation on the store.
 #include "repo/rotation.h"
 
+#include "base/codec.h"
 #include "repo/rights.h"
 #include "tests/support/faulty_storage.h"
 #include "tests/support/interposed_storage.h"
+#include "tests/support/passing_storage.h"
 #include "tests/unit/repo/world.h"
 
 namespace holdfast::repo {
@@ -223,6 +225,103 @@ TEST_F(Rotation, ATransactionIsOpenUnderTheKeyInForceOrNotAtAll) {
   EXPECT_EQ(history.undecided, std::set{transaction->id()});
 }
 
+// A key of a rotation that came to nothing opens nothing of its epoch, and is handed on to nobody.
+TEST_F(Rotation, AnotherKeyOfAnEpochIsNone) {
+  rotate_now();
+  const auto id = write(*admin());
+  Secrets other = admin()->secrets().copy();
+  other.reads.insert_or_assign(1, secret_of(99));
+  const auto opened = Repository::open_with_secrets(world_.doors(), std::move(other), {}).value();
+  const auto session = opened->session_key(id, {});
+  ASSERT_FALSE(session.ok());
+  EXPECT_EQ(session.error().kind(), Errc::denied);
+  const auto plan = plan_rotation(*opened, {});
+  ASSERT_FALSE(plan.ok());
+  EXPECT_EQ(plan.error().kind(), Errc::denied) << plan.error().text();
+}
+
+TEST_F(Rotation, KeysOfEpochsBeyondTheNextAreDropped) {
+  Secrets more = world_.repository->secrets().copy();
+  more.reads.emplace(1, secret_of(1));
+  more.reads.emplace(2, secret_of(2));
+  ASSERT_TRUE(world_.repository->add_key(more, as_bytes("more"), "m", {1, 8}, {}).ok());
+  const auto by = Repository::open(world_.doors(), as_bytes("more"), {}).value();
+  ASSERT_TRUE(rotate(*by, plan_rotation(*by, {}).value(), {}).ok());
+  const auto after = Repository::open(world_.doors(), as_bytes("more"), {}).value();
+  EXPECT_EQ(after->secrets().epoch(), 1u);
+  EXPECT_TRUE(after->session_key(write(*after), {}).ok());
+}
+
+TEST_F(Rotation, TwoKeysOfOneRecipientWithDifferentRightsAreBothMadeAnew) {
+  add_reader();
+  ASSERT_TRUE(world_.repository
+                  ->add_recipient(world_.repository->secrets(), crypto::x25519_public(reader_), "all", {})
+                  .ok());
+  EXPECT_EQ(rotate_now().size(), 3u);
+  EXPECT_EQ(slots(), 3u);
+}
+
+TEST_F(Rotation, AStoreThatKeepsAnotherSlotAnnouncesNothing) {
+  add_reader();
+  std::set<std::string> old;
+  for (const auto& [name, object] : world_.content->objects) old.insert(name);
+  struct Liar : testing::PassingStorage {
+    Liar(storage::Storage& inner, const std::set<std::string>& known) : PassingStorage(inner), old(known) {}
+    Result<Buffer> get(const std::string& name, storage::ByteRange range, std::stop_token stop) override {
+      auto got = PassingStorage::get(name, range, std::move(stop));
+      if (got.ok() && name.starts_with(kKeyPrefix) && !old.contains(name)) got.value().back() ^= 1;
+      return got;
+    }
+    const std::set<std::string>& old;
+  };
+  Liar store(*world_.storage, old);
+  const auto by = Repository::open({store, world_.clock, world_.random}, as_bytes("secret"), {}).value();
+  EXPECT_FALSE(rotate(*by, plan_rotation(*by, {}).value(), {}).ok());
+  LogState log;
+  ASSERT_TRUE(world_.repository->log().follow(log, {}).ok());
+  EXPECT_EQ(log.epoch(), 0u);
+  for (const std::string& name : old) EXPECT_TRUE(world_.has(name)) << name;
+}
+
+TEST_F(Rotation, WhoMayNotReadIsGivenNoReadKeyOfAnyEpoch) {
+  rotate_now();
+  const Secrets secrets = admin()->secrets().copy();
+  for (const Role role : {Role::write, Role::maint})
+    EXPECT_TRUE(narrowed(secrets, role).value().reads.empty());
+}
+
+// What stands in the clear of a slot is sealed along; a slot that says otherwise than it opens is refused.
+TEST_F(Rotation, ASlotThatLiesAboutWhatItOpensIsRefused) {
+  const Secrets& secrets = world_.repository->secrets();
+  const RepositoryId& id = world_.repository->config().id;
+  const std::string name = std::string(kKeyPrefix) + std::string(32, 'd');
+  const crypto::PublicKey recipient = crypto::x25519_public(reader_);
+  const crypto::Key ephemeral = secret_of(5);
+  const crypto::PublicKey ephemeral_public = crypto::x25519_public(ephemeral);
+  const auto opens = [&](Rights rights, std::uint32_t epoch) {
+    Encoder head;
+    head.u8(static_cast<std::uint8_t>(SlotKind::recipient));
+    head.string("liar");
+    encode(head, model::Time{});
+    head.u8(rights);
+    head.u32(epoch);
+    head.raw(recipient);
+    head.raw(ephemeral_public);
+    Buffer aad = seal_context(id, name);
+    append(aad, head.bytes());
+    const crypto::Key shared = crypto::x25519(ephemeral, recipient).value();
+    const crypto::Key kek =
+        crypto::derive_key("holdfast 0 slot recipient", {shared.bytes(), ephemeral_public, recipient});
+    head.blob(seal(kek, aad, encode_secrets(secrets), world_.random));
+    head.raw(signature_of(*secrets.admin, id, name, head.bytes()));
+    const KeySlot slot = decode_slot(wrap_vital(Vital::key, head.bytes()), name).value();
+    return open_recipient_slot(id, name, slot, reader_).ok();
+  };
+  EXPECT_TRUE(opens(kAllRights, 0));
+  EXPECT_FALSE(opens(kAllRights, 1));
+  EXPECT_FALSE(opens(0x07, 0));
+}
+
 // Killed at any operation, or one whose answer got lost: all who could read can, what is written afterwards
 // too, and the next rotation clears up.
 TEST_F(Rotation, NobodyLosesAccessWhereverItIsCutOff) {
@@ -256,6 +355,69 @@ TEST_F(Rotation, NobodyLosesAccessWhereverItIsCutOff) {
       EXPECT_EQ(slots(), 2u) << n << killed;
     }
   }
+}
+
+// Slots are sealed to a public key and signed by nobody: whoever may write into the store can put one there.
+TEST_F(Rotation, ASlotThatNoAdministratorMadeIsGivenNothing) {
+  const crypto::Key thief = secret_of(66);
+  Secrets nothing = Secrets::generate(world_.random);  // anything; what counts is the claim in the clear
+  nothing.admin_public = world_.repository->config().admin;
+  const std::string name = std::string(kKeyPrefix) + std::string(32, 'e');
+  const Buffer planted =
+      make_recipient_slot(world_.repository->config().id, name, nothing, crypto::x25519_public(thief),
+                          "backup-server", {}, *nothing.admin, world_.random)
+          .value();
+  ASSERT_TRUE(world_.storage->put(name, planted, {}).ok());
+  {
+    const auto by = admin();
+    const auto plan = plan_rotation(*by, {});
+    if (plan.ok()) (void)rotate(*by, plan.value(), {}).ok();
+  }
+  const auto id = write(*admin());
+  const auto opened = Repository::open_as_recipient(world_.doors(), thief, {});
+  if (!opened.ok()) return;
+  EXPECT_FALSE(opened.value()->session_key(id, {}).ok()) << "it reads what was written after the rotation";
+  const auto& admin_secret = opened.value()->secrets().admin;
+  EXPECT_FALSE(admin_secret &&
+               crypto::equal(admin_secret->bytes(), world_.repository->secrets().admin->bytes()))
+      << "it was given the administrator's secret";
+}
+
+// For a host's public key, which is no secret: with a greater epoch it would stand before the host's own.
+TEST_F(Rotation, ASlotThatNoAdministratorMadeOpensForNobody) {
+  const std::string own = add_reader();
+  Secrets wrong = Secrets::generate(world_.random);
+  const crypto::Key other_admin = wrong.admin->copy();
+  wrong.admin_public = world_.repository->config().admin;
+  wrong.reads.emplace(5, secret_of(5));
+  wrong.restrict(world_.repository->keys({}).value().front().slot.rights);
+  const std::string name = std::string(kKeyPrefix) + std::string(32, 'e');
+  const Buffer planted =
+      make_recipient_slot(world_.repository->config().id, name, wrong, crypto::x25519_public(reader_),
+                          "reader", {}, other_admin, world_.random)
+          .value();
+  ASSERT_TRUE(world_.storage->put(name, planted, {}).ok());
+  EXPECT_EQ(reader()->key_name(), own);
+  ASSERT_TRUE(world_.storage->remove(own, {}).ok());
+  const auto opened = Repository::open_as_recipient(world_.doors(), reader_, {});
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().kind(), Errc::damaged);
+}
+
+// The slot of somebody who left, removed before the rotation and put back by whoever can write.
+TEST_F(Rotation, ASlotThatWasRemovedAndPutBackIsGivenNothing) {
+  const std::string slot = add_reader();
+  const auto kept = world_.content->objects.at(slot);
+  ASSERT_TRUE(admin()->remove_key(slot, {}).ok());
+  ASSERT_TRUE(world_.storage->put(slot, *kept, {}).ok());
+  {
+    const auto by = admin();
+    const auto plan = plan_rotation(*by, {});
+    if (plan.ok()) (void)rotate(*by, plan.value(), {}).ok();
+  }
+  const auto id = write(*admin());
+  const auto opened = Repository::open_as_recipient(world_.doors(), reader_, {});
+  EXPECT_FALSE(opened.ok() && opened.value()->session_key(id, {}).ok());
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Transactions: from open to fate, what a fate says, pages shared between commits, names that were taken.
 #include "parity/checksum.h"
 #include "repo/pack_reader.h"
+#include "tests/support/interposed_storage.h"
 #include "tests/unit/repo/world.h"
 
 namespace holdfast::repo {
@@ -21,6 +22,37 @@ model::Commit commit_of(const std::string& host) {
 }
 
 }  // namespace
+
+// A loss of power may keep any of what no barrier stands behind: a pack, and not the name that it is under.
+TEST(Transaction, ItsNameIsDurableBeforeAnythingElseOfIt) {
+  for (const bool with_pack : {true, false}) {
+    World world;
+    bool opened = false, durable = false;
+    int after = 0;
+    const auto store = testing::interpose(storage::open_memory(world.content), [&](std::string_view call) {
+      durable = durable || (opened && call == "barrier");
+      if (opened && call.starts_with("put ")) {
+        EXPECT_TRUE(durable) << call;
+        ++after;
+      }
+      opened = opened || call.ends_with("/open");
+    });
+    const auto repository =
+        Repository::open({*store, world.clock, world.random}, as_bytes("secret"), {}).value();
+    const auto transaction = Transaction::open(*repository, *world.local, {}, {}).value();
+    ChunkWriter writer(*transaction, false);
+    const Buffer plain(5000, 'x');
+    const auto chunk = chunk_id(repository->keys()->chunk_id(), model::ChunkType::data, plain);
+    if (with_pack) {
+      ASSERT_TRUE(
+          writer.put({chunk, model::ChunkType::data, Codec::raw, 5000, plain, parity::checksum(plain)}, {})
+              .ok());
+    }
+    ASSERT_TRUE(writer.finish({}).ok());
+    ASSERT_TRUE(transaction->commit(commit_of("host"), {}, nullptr, {}).ok());
+    EXPECT_GE(after, with_pack ? 3 : 2);
+  }
+}
 
 TEST(Transaction, WhatIsCommittedIsReadBack) {
   World world;

@@ -99,13 +99,15 @@ Json key_slots() {
   secrets.reads.emplace(1, counting_key(9));
   const crypto::Key secret = counting_key(0x20);
   const crypto::PublicKey recipient = crypto::x25519_public(secret);
-  const Buffer by_key = make_recipient_slot(id, name, secrets, recipient, "bob@host", {7, 8}, random).value();
+  const Buffer by_key =
+      make_recipient_slot(id, name, secrets, recipient, "bob@host", {7, 8}, counting_key(4), random).value();
   return {{"repository id", hex(id)},
           {"name", name},
           {"content", hex(secrets.content->bytes())},
           {"index", hex(secrets.index->bytes())},
           {"read", hex(secrets.read->bytes())},
           {"read of epoch 1", hex(secrets.reads.at(1).bytes())},
+          {"admin", hex(counting_key(4).bytes())},
           {"admin public", hex(secrets.admin_public)},
           {"password", "password"},
           {"password slot", hex(by_password)},
