@@ -85,15 +85,4 @@ Result<void> unforget(const repo::Repository& repository, const std::vector<Tran
   return repo::append_decided(repository, history.log, decide, kTurnsMax, stop);
 }
 
-Result<void> abandon(const repo::Repository& repository, const TransactionId& checkpoint,
-                     std::stop_token stop) {
-  repo::History history = TRY(repository.history(stop));
-  const auto decide = [&]() -> Result<std::optional<repo::LogEntry>> {
-    TRY(find_commit(history, checkpoint, model::CommitKind::checkpoint));
-    if (history.log.abandoned.contains(checkpoint)) return std::optional<repo::LogEntry>();
-    return std::optional<repo::LogEntry>(repo::Abandon{checkpoint});
-  };
-  return repo::append_decided(repository, history.log, decide, kTurnsMax, stop);
-}
-
 }  // namespace holdfast::flow

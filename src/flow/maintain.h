@@ -17,8 +17,4 @@ Result<void> forget(const repo::Repository& repository, const std::vector<model:
 Result<void> unforget(const repo::Repository& repository, const std::vector<model::TransactionId>& snapshots,
                       std::stop_token stop);
 
-// A checkpoint no longer pins what its run stored.
-Result<void> abandon(const repo::Repository& repository, const model::TransactionId& checkpoint,
-                     std::stop_token stop);
-
 }  // namespace holdfast::flow
