@@ -9,7 +9,8 @@
 namespace holdfast::cli {
 
 void declare(Syntax& syntax, GlobalOptions& options) {
-  syntax.option("-r,--repo", "REPOSITORY", &options.repository, "the repository: /path or local:/path");
+  syntax.option("-r,--repo", "REPOSITORY", &options.repository,
+                "the repository: /path, local:/path, or s3:https://host/bucket/prefix");
   syntax.option("--repository-file", "FILE", &options.repository_file,
                 "a file whose first line names the repository");
   syntax.option("-p,--password-file", "FILE", &options.password_file,
@@ -23,6 +24,10 @@ void declare(Syntax& syntax, GlobalOptions& options) {
   syntax.option("--limit-upload", "RATE", &options.limit_upload,
                 "write no faster to the repository: KiB a second, or with a unit as 10M; 0: no limit");
   syntax.option("--limit-download", "RATE", &options.limit_download, "the same for reading from it");
+  syntax.option("--cacert", "FILE", &options.ca_file,
+                "certificates (PEM) that servers are trusted by, instead of the system's");
+  syntax.option("-o,--option", "NAME=VALUE", &options.store_options,
+                "of the store: s3.region, s3.bucket-lookup (auto, dns or path)");
   syntax.flag("--json", &options.json, "write JSON");
   syntax.flag("-q,--quiet", &options.quiet, "no progress and no summary");
   syntax.flag("-v,--verbose", &options.verbose, "tell more; twice: still more");

@@ -20,6 +20,8 @@ struct GlobalOptions {
   std::string cache_dir;
   bool no_cache = false;
   std::string limit_upload, limit_download;
+  std::string ca_file;
+  Words store_options;  // "s3.region=…"
   bool json = false;
   bool quiet = false;
   int verbose = 0;

@@ -12,9 +12,11 @@
 
 #include "cli/backup_input.h"
 #include "flow/key_domains.h"
+#include "net/curl.h"
 #include "repo/key_file.h"
 #include "storage/posix_disk.h"
 #include "storage/retry.h"
+#include "storage/s3.h"
 #include "storage/throttle.h"
 
 namespace holdfast::cli {
@@ -89,6 +91,25 @@ Result<storage::Rates> rates_of(const GlobalOptions& global) {
   return rates;
 }
 
+// What -o says of stores: "s3.region=eu-west-1".
+struct StoreOptions {
+  std::string s3_region, s3_bucket_lookup;
+};
+
+Result<StoreOptions> parse_store_options(const Words& words) {
+  StoreOptions out;
+  for (const std::string& word : words) {
+    const std::size_t equals = std::min(word.find('='), word.size());
+    const std::string name = word.substr(0, equals);
+    if (name != "s3.region" && name != "s3.bucket-lookup")
+      return Error(Errc::usage, fmt::format("-o {}: there is no such option", word))
+          .hint("there are s3.region and s3.bucket-lookup");
+    (name == "s3.region" ? out.s3_region : out.s3_bucket_lookup) =
+        word.substr(std::min(equals + 1, word.size()));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::optional<std::string> local_path(const std::string& location) {
@@ -99,26 +120,59 @@ std::optional<std::string> local_path(const std::string& location) {
   return path;
 }
 
-Result<std::unique_ptr<storage::Storage>> open_storage(const GlobalOptions& global,
-                                                       const std::string& location,
-                                                       storage::IfMissing if_missing) {
-  const storage::Rates rates = TRY(rates_of(global));
-  const auto path = local_path(location);
-  if (!path) {
-    return Error(Errc::unsupported,
-                 fmt::format("{}: the scheme '{}' is not supported yet", location, scheme_of(location)))
-        .hint("use a path, or local:/path");
-  }
-  auto opened = storage::open_local(posix_disk(), *path, if_missing);
+namespace {
+
+Result<std::unique_ptr<storage::Storage>> open_folder(const std::string& path,
+                                                      storage::IfMissing if_missing) {
+  auto opened = storage::open_local(posix_disk(), path, if_missing);
   if (!opened.ok() && opened.error().kind() == Errc::not_found) {
-    return Error(Errc::no_repository, fmt::format("there is no repository in {}", *path))
+    return Error(Errc::no_repository, fmt::format("there is no repository in {}", path))
         .hint("`holdfast init` makes one; or correct --repo / HOLDFAST_REPOSITORY");
   }
-  auto store = TRY(std::move(opened));
+  return opened;
+}
+
+Result<storage::BucketIn> bucket_in(const std::string& word) {
+  if (word.empty() || word == "auto") return storage::BucketIn::host_at_aws;
+  if (word == "dns") return storage::BucketIn::host;
+  if (word == "path") return storage::BucketIn::path;
+  return Error(Errc::usage, fmt::format("-o s3.bucket-lookup={}: it is auto, dns or path", word));
+}
+
+Result<std::unique_ptr<storage::Storage>> open_bucket(const Context& context, const std::string& location) {
+  const StoreOptions options = TRY(parse_store_options(context.global.store_options));
+  const net::HttpOptions http_options{context.global.ca_file, "", "", "holdfast/" + program_version()};
+  const std::shared_ptr<net::Http> http = net::make_curl_http(http_options);
+  const Environment& environment = context.environment;
+  const auto credentials = std::make_shared<storage::S3CredentialSource>(
+      http, system_clock(), [&environment](std::string_view name) { return environment.get(name); });
+  std::string region = options.s3_region;
+  if (region.empty()) region = TRY(credentials->region());
+  const storage::BucketIn where = TRY(bucket_in(options.s3_bucket_lookup));
+  storage::S3Location place = TRY(storage::parse_s3_location(location, region, where));
+  storage::S3Doors doors{http,           credentials,
+                         system_clock(), system_random(),
+                         posix_disk(),   environment.get("TMPDIR").value_or("/tmp")};
+  return storage::open_s3(std::move(place), std::move(region), std::move(doors));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<storage::Storage>> open_storage(const Context& context, const std::string& location,
+                                                       storage::IfMissing if_missing) {
+  const storage::Rates rates = TRY(rates_of(context.global));
+  const auto path = local_path(location);
+  const std::string_view scheme = scheme_of(location);
+  if (!path && scheme != "s3") {
+    return Error(Errc::unsupported, fmt::format("{}: the scheme '{}' is not supported yet", location, scheme))
+        .hint("use a path, local:/path, or s3:https://host/bucket/prefix");
+  }
+  auto store = TRY(path ? open_folder(*path, if_missing) : open_bucket(context, location));
   if (rates.upload_bytes_per_second != 0 || rates.download_bytes_per_second != 0) {
     store = storage::throttled(std::move(store), rates, system_clock());
   }
-  return storage::retrying(std::move(store), kLocalRetry, system_clock(), system_random());
+  const storage::RetryPolicy policy = path ? kLocalRetry : storage::RetryPolicy();
+  return storage::retrying(std::move(store), policy, system_clock(), system_random());
 }
 
 Result<Password> password_of(const Context& context, const RepositoryChoice& choice,
@@ -174,7 +228,7 @@ std::string place_of(const std::string& location) {
 Result<Session> open_session(const Context& context, const RepositoryChoice& choice, Needed needed) {
   const std::string location = TRY(location_of(choice, context.environment));
   Session session;
-  session.storage = TRY(open_storage(context.global, location, storage::IfMissing::fail));
+  session.storage = TRY(open_storage(context, location, storage::IfMissing::fail));
   // Before the password is asked for: nobody should type one for a place that is empty.
   const auto config = session.storage->stat(repo::kConfigName, context.stop);
   if (!config.ok() && config.error().kind() == Errc::not_found) {

@@ -1,49 +1,14 @@
 #include "storage/retry.h"
 
-#include <bit>
 #include <unordered_set>
+
+#include "storage/backoff.h"
 
 namespace holdfast::storage {
 
 namespace {
 
 constexpr std::uint64_t kCompareBytes = kMiB;
-
-// The waits between the tries of one call.
-class Backoff {
- public:
-  Backoff(const RetryPolicy& policy, Clock& clock, Random& random)
-      : policy_(policy), clock_(clock), random_(random), end_ns_(clock.ticks_ns() + policy.budget_ns) {}
-
-  // True, after a wait, where a call that failed with `error` should be tried again.
-  bool again(const Error& error, const std::stop_token& stop) {
-    if (!retryable(error.kind()) || stop.stop_requested()) return false;
-    const std::int64_t wait_ns = jittered(delay_ns());
-    if (clock_.ticks_ns() + wait_ns >= end_ns_) return false;
-    ++failures_;
-    return clock_.sleep_ns(wait_ns, stop);
-  }
-  int failures() const { return failures_; }
-
- private:
-  std::int64_t delay_ns() const {
-    std::int64_t delay = policy_.first_delay_ns;
-    for (int i = 0; i < failures_ && delay < policy_.delay_max_ns; ++i) delay *= 2;
-    return std::min(delay, policy_.delay_max_ns);
-  }
-  // Full jitter: uniform in [0, delay], so that clients that failed together don't come back together
-  // (Brooker, "Exponential Backoff And Jitter", 2015).
-  std::int64_t jittered(std::int64_t delay) {
-    const auto bits = std::bit_cast<std::uint64_t>(random_.array<8>());
-    return static_cast<std::int64_t>(bits % (static_cast<std::uint64_t>(delay) + 1));
-  }
-
-  const RetryPolicy& policy_;
-  Clock& clock_;
-  Random& random_;
-  const std::int64_t end_ns_;
-  int failures_ = 0;
-};
 
 class RetryStorage final : public Storage {
  public:

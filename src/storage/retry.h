@@ -7,17 +7,10 @@
 // list visits each object once even where it had to begin anew.
 #pragma once
 
-#include "base/clock.h"
-#include "base/random.h"
+#include "storage/backoff.h"
 #include "storage/storage.h"
 
 namespace holdfast::storage {
-
-struct RetryPolicy {
-  std::int64_t first_delay_ns = 200'000'000;
-  std::int64_t delay_max_ns = 30'000'000'000;
-  std::int64_t budget_ns = 900'000'000'000;  // of one call, waits and tries; no try begins after it
-};
 
 // `clock` and `random` must outlive the storage.
 std::unique_ptr<Storage> retrying(std::unique_ptr<Storage> inner, RetryPolicy policy, Clock& clock,
