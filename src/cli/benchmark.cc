@@ -67,7 +67,7 @@ Result<int> run(Context& context, const BenchmarkOptions& options) {
   std::unique_ptr<storage::Storage> store;
   if (!options.no_store) {
     const std::string location = TRY(location_of(choice_of(context.global), context.environment));
-    store = TRY(open_storage(context, location, storage::IfMissing::fail));
+    store = TRY(open_storage(context.global, context.environment, location, storage::IfMissing::fail));
     TRY(store->stat(repo::kConfigName, context.stop));
   }
   if (options.dry_run) {

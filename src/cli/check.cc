@@ -76,7 +76,8 @@ Result<flow::CheckReport> perform(Context& context, const CheckOptions& options,
                                   Progress& progress) {
   if (options.without_key) {
     const std::string location = TRY(location_of(choice_of(context.global), context.environment));
-    const auto storage = TRY(open_storage(context, location, storage::IfMissing::fail));
+    const auto storage =
+        TRY(open_storage(context.global, context.environment, location, storage::IfMissing::fail));
     return flow::scrub(*storage, system_random(), spec, progress, context.stop);
   }
   const Session session = TRY(open_session(context, {}));

@@ -116,7 +116,8 @@ flow::Diagnoses Doctor::run() {
   }
   const std::string folder = local_path(location.value()).value_or("");
   look_at_files(folder);
-  const auto storage = open_storage(context_, location.value(), storage::IfMissing::fail);
+  const auto storage =
+      open_storage(context_.global, context_.environment, location.value(), storage::IfMissing::fail);
   if (!storage.ok()) {
     out_.push_back({Health::bad, "store", storage.error().text(), storage.error().hint()});
     return std::move(out_);

@@ -24,7 +24,7 @@ Result<std::optional<Session>> open_like(const Context& context, const InitOptio
 }
 
 Result<int> dry(const Context& context, const std::string& location) {
-  const auto storage = open_storage(context, location, storage::IfMissing::fail);
+  const auto storage = open_storage(context.global, context.environment, location, storage::IfMissing::fail);
   if (storage.ok() && storage.value()->stat(repo::kConfigName, context.stop).ok()) {
     return Error(Errc::exists, fmt::format("{} holds a repository already", location));
   }
@@ -39,7 +39,8 @@ Result<int> run(Context& context, const InitOptions& options) {
   const std::string location = TRY(location_of(choice, context.environment));
   if (options.dry_run) return dry(context, location);
   const auto like = TRY(open_like(context, options));
-  const auto storage = TRY(open_storage(context, location, storage::IfMissing::create));
+  const auto storage =
+      TRY(open_storage(context.global, context.environment, location, storage::IfMissing::create));
   const auto present = storage->stat(repo::kConfigName, context.stop);
   if (present.ok()) return Error(Errc::exists, fmt::format("{} holds a repository already", location));
   const Password password = TRY(password_of(context, choice, location, true));

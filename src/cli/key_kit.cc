@@ -69,7 +69,8 @@ Result<int> print_kit(Context& context, const KeyOptions& options) {
 Result<int> recover(Context& context, const KeyOptions& options) {
   const RepositoryChoice choice = choice_of(context.global);
   const std::string location = TRY(location_of(choice, context.environment));
-  const auto storage = TRY(open_storage(context, location, storage::IfMissing::fail));
+  const auto storage =
+      TRY(open_storage(context.global, context.environment, location, storage::IfMissing::fail));
   const Words files = options.words.empty() ? Words{kStandardInput} : options.words;
   std::vector<Password> contents;
   std::vector<std::string_view> texts;

@@ -84,7 +84,7 @@ std::string summary_text(const flow::MirrorReport& report, const flow::MirrorRem
 
 Result<std::unique_ptr<storage::Storage>> open_target(Context& context, const MirrorOptions& options) {
   const auto if_missing = options.dry_run ? storage::IfMissing::fail : storage::IfMissing::create;
-  auto opened = open_storage(context, options.to, if_missing);
+  auto opened = open_storage(context.global, context.environment, options.to, if_missing);
   if (!opened.ok() && options.dry_run && opened.error().kind() == Errc::no_repository)
     return storage::open_memory();
   return opened;
@@ -107,7 +107,8 @@ Result<int> run(Context& context, const MirrorOptions& options) {
     return Error(Errc::usage, "no place named to mirror to").hint("use --to REPOSITORY");
   }
   const std::string location = TRY(location_of(choice_of(context.global), context.environment));
-  const auto from = TRY(open_storage(context, location, storage::IfMissing::fail));
+  const auto from =
+      TRY(open_storage(context.global, context.environment, location, storage::IfMissing::fail));
   const auto to = TRY_AS(open_target(context, options), "the copy");
   ProgressOptions show = TRY(progress_options(context));
   Progress progress(std::move(show), system_clock(), context.out, context.signals);

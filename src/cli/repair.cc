@@ -92,7 +92,8 @@ Result<int> repair_packs(Context& context, const RepairOptions& options, Progres
   }
   std::unique_ptr<storage::Storage> replica;
   if (!options.from.empty()) {
-    replica = TRY_AS(open_storage(context, options.from, storage::IfMissing::fail), "--from");
+    replica = TRY_AS(
+        open_storage(context.global, context.environment, options.from, storage::IfMissing::fail), "--from");
     how.replica = replica.get();
   }
   const Session session = TRY(open_session(context, {repo::Right::index, repo::Right::log}));

@@ -139,11 +139,12 @@ Result<storage::BucketIn> bucket_in(const std::string& word) {
   return Error(Errc::usage, fmt::format("-o s3.bucket-lookup={}: it is auto, dns or path", word));
 }
 
-Result<std::unique_ptr<storage::Storage>> open_bucket(const Context& context, const std::string& location) {
-  const StoreOptions options = TRY(parse_store_options(context.global.store_options));
-  const net::HttpOptions http_options{context.global.ca_file, "", "", "holdfast/" + program_version()};
+Result<std::unique_ptr<storage::Storage>> open_bucket(const GlobalOptions& global,
+                                                      const Environment& environment,
+                                                      const std::string& location) {
+  const StoreOptions options = TRY(parse_store_options(global.store_options));
+  const net::HttpOptions http_options{global.ca_file, "", "", "holdfast/" + program_version()};
   const std::shared_ptr<net::Http> http = net::make_curl_http(http_options);
-  const Environment& environment = context.environment;
   const auto credentials = std::make_shared<storage::S3CredentialSource>(
       http, system_clock(), [&environment](std::string_view name) { return environment.get(name); });
   std::string region = options.s3_region;
@@ -158,16 +159,18 @@ Result<std::unique_ptr<storage::Storage>> open_bucket(const Context& context, co
 
 }  // namespace
 
-Result<std::unique_ptr<storage::Storage>> open_storage(const Context& context, const std::string& location,
+Result<std::unique_ptr<storage::Storage>> open_storage(const GlobalOptions& global,
+                                                       const Environment& environment,
+                                                       const std::string& location,
                                                        storage::IfMissing if_missing) {
-  const storage::Rates rates = TRY(rates_of(context.global));
+  const storage::Rates rates = TRY(rates_of(global));
   const auto path = local_path(location);
   const std::string_view scheme = scheme_of(location);
   if (!path && scheme != "s3") {
     return Error(Errc::unsupported, fmt::format("{}: the scheme '{}' is not supported yet", location, scheme))
         .hint("use a path, local:/path, or s3:https://host/bucket/prefix");
   }
-  auto store = TRY(path ? open_folder(*path, if_missing) : open_bucket(context, location));
+  auto store = TRY(path ? open_folder(*path, if_missing) : open_bucket(global, environment, location));
   if (rates.upload_bytes_per_second != 0 || rates.download_bytes_per_second != 0) {
     store = storage::throttled(std::move(store), rates, system_clock());
   }
@@ -228,7 +231,8 @@ std::string place_of(const std::string& location) {
 Result<Session> open_session(const Context& context, const RepositoryChoice& choice, Needed needed) {
   const std::string location = TRY(location_of(choice, context.environment));
   Session session;
-  session.storage = TRY(open_storage(context, location, storage::IfMissing::fail));
+  session.storage =
+      TRY(open_storage(context.global, context.environment, location, storage::IfMissing::fail));
   // Before the password is asked for: nobody should type one for a place that is empty.
   const auto config = session.storage->stat(repo::kConfigName, context.stop);
   if (!config.ok() && config.error().kind() == Errc::not_found) {

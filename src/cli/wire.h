@@ -36,9 +36,11 @@ RepositoryChoice choice_of(const GlobalOptions& options);
 Result<std::string> location_of(const RepositoryChoice& choice, const Environment& environment);
 // The folder that a location names; nothing where it is another kind of place.
 std::optional<std::string> local_path(const std::string& location);
-// Under the limits that the command line sets, trying again what may pass by itself. Errc::unsupported for a
-// scheme that is not built in; usage.
-Result<std::unique_ptr<storage::Storage>> open_storage(const Context& context, const std::string& location,
+// Under the limits of `global`, trying again what may pass by itself. Errc::unsupported for a
+// scheme that is not built in; usage. `environment` must outlive it.
+Result<std::unique_ptr<storage::Storage>> open_storage(const GlobalOptions& global,
+                                                       const Environment& environment,
+                                                       const std::string& location,
                                                        storage::IfMissing if_missing);
 // "512" is KiB a second; "10M", "1.5GiB" bytes a second. 0: no limit.
 Result<std::uint64_t> parse_rate(const std::string& text);

@@ -127,8 +127,9 @@ TEST(Input, Locations) {
   EXPECT_EQ(location_of(choice, environment).value(), "/by/option");
   choice.location.clear();
   EXPECT_EQ(location_of(choice, Environment()).error().kind(), Errc::usage);
-  EXPECT_EQ(open_storage({}, "gopher:host/x", storage::IfMissing::fail).error().kind(), Errc::unsupported);
-  EXPECT_EQ(open_storage({}, "/no/such/folder", storage::IfMissing::fail).error().kind(),
+  EXPECT_EQ(open_storage({}, {}, "gopher:host/x", storage::IfMissing::fail).error().kind(),
+            Errc::unsupported);
+  EXPECT_EQ(open_storage({}, {}, "/no/such/folder", storage::IfMissing::fail).error().kind(),
             Errc::no_repository);
 }
 
