@@ -27,7 +27,7 @@ done
 exits 2 hf
 exits 2 env -u HOLDFAST_REPOSITORY "$HOLDFAST_BIN" snapshots
 says "no repository named"
-exits 1 hf snapshots -r s3:host/bucket
+exits 1 hf snapshots -r gopher:host/bucket
 says "not supported yet"
 exits 10 hf snapshots --json
 json 'j[-1]["message_type"] == "exit_error" and j[-1]["code"] == 10'
