@@ -143,7 +143,7 @@ Result<std::unique_ptr<storage::Storage>> open_bucket(const GlobalOptions& globa
                                                       const Environment& environment,
                                                       const std::string& location) {
   const StoreOptions options = TRY(parse_store_options(global.store_options));
-  const net::HttpOptions http_options{global.ca_file, "", "", "holdfast/" + program_version()};
+  const net::HttpOptions http_options{global.ca_file, "holdfast/" + program_version()};
   const std::shared_ptr<net::Http> http = net::make_curl_http(http_options);
   const auto credentials = std::make_shared<storage::S3CredentialSource>(
       http, system_clock(), [&environment](std::string_view name) { return environment.get(name); });

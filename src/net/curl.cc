@@ -2,8 +2,6 @@
 
 #include <curl/curl.h>
 
-#include <cctype>
-
 namespace holdfast::net {
 
 namespace {
@@ -26,18 +24,6 @@ using List = std::unique_ptr<curl_slist, ListDeleter>;
 CURLcode set_up() {
   static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
   return done;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == text.npos) return "";
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
 // One request under way: what the callbacks work on. Nothing may be thrown through libcurl.
@@ -91,7 +77,7 @@ struct Exchange {
       if (line.starts_with("HTTP/")) x.answer.headers.clear();  // after a "100 Continue"
       const std::size_t colon = line.find(':');
       if (colon != line.npos) {
-        x.answer.headers.emplace_back(lower(line.substr(0, colon)),
+        x.answer.headers.emplace_back(lower_case(line.substr(0, colon)),
                                       std::string(trimmed(line.substr(colon + 1))));
       }
       return line.size();
@@ -169,10 +155,6 @@ Result<void> CurlHttp::prepare(CURL* handle, Exchange& exchange, const List& hea
   set(CURLOPT_HEADERFUNCTION, &Exchange::header);
   set(CURLOPT_HEADERDATA, &exchange);
   if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
-  if (!options_.client_certificate.empty()) {
-    set(CURLOPT_SSLCERT, options_.client_certificate.c_str());
-    set(CURLOPT_SSLKEY, options_.client_key.c_str());
-  }
   if (request.method == "HEAD") {
     set(CURLOPT_NOBODY, 1L);
   } else if (request.method == "PUT" || request.method == "POST") {
@@ -209,8 +191,7 @@ Error CurlHttp::failed(CURLcode code, std::string_view told, Exchange& exchange)
       return Error(Errc::denied, what)
           .hint("this server can't be trusted as it is; for a certificate authority of your own: --cacert");
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-      return Error(Errc::usage, what).hint("check --cacert and --tls-client-cert");
+      return Error(Errc::usage, what).hint("check --cacert");
     case CURLE_URL_MALFORMAT:
       return Error(Errc::usage, what);
     case CURLE_OUT_OF_MEMORY:

@@ -8,8 +8,7 @@
 namespace holdfast::net {
 
 struct HttpOptions {
-  std::string ca_file;                         // PEM; "": the system's certificates
-  std::string client_certificate, client_key;  // PEM files; "": none
+  std::string ca_file;  // PEM; "": the system's certificates
   std::string user_agent = "holdfast";
   int connect_seconds = 15;
   // So long without a byte in either direction ends a request.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -33,6 +34,13 @@ struct HttpRequest {
   // A longer answer is an error, so that no server can fill our memory.
   std::uint64_t answer_bytes_max = kMiB;
 };
+
+// ASCII letters made small, as names of headers are compared.
+std::string lower_case(std::string_view text);
+// Without blanks and ends of lines around it.
+std::string_view trimmed(std::string_view text);
+// A number in decimal digits and nothing else.
+std::optional<std::uint64_t> parse_digits(std::string_view text);
 
 struct HttpAnswer {
   int status = 0;

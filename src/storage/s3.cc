@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::uint64_t kOnePutMax = 5 * kGiB;
 constexpr std::uint64_t kWholeBytesMax = kGiB;
-constexpr std::uint64_t kListingBytesMax = 16 * kMiB;
 
 struct ContentRange {
   std::uint64_t first = 0, last = 0, total = 0;
@@ -182,12 +181,10 @@ Result<ObjectInfo> S3Storage::stat(const std::string& name, std::stop_token stop
     return ObjectInfo{name, oldest.size_bytes};
   }
   const net::HttpAnswer answer = TRY(client_.send({"HEAD", name, {}, {}, {}}, "stat " + name, stop));
-  const std::string_view length = answer.header("content-length");
-  ObjectInfo info{name, 0};
-  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), info.size_bytes);
-  if (error != std::errc() || end != length.data() + length.size())
+  const auto size_bytes = net::parse_digits(answer.header("content-length"));
+  if (!size_bytes)
     return Error(Errc::unreachable, fmt::format("stat {}: the store does not tell its size", name));
-  return info;
+  return ObjectInfo{name, *size_bytes};
 }
 
 Result<void> S3Storage::list(std::string_view prefix, const Visit& visit, std::stop_token stop) {
@@ -199,8 +196,8 @@ Result<void> S3Storage::list(std::string_view prefix, const Visit& visit, std::s
 // over where it did, and else this listing can't be relied on.
 Result<void> S3Storage::list_names(std::string_view prefix, const Visit& visit, const std::stop_token& stop) {
   const std::string& own = client_.location().prefix;
-  S3Call call{"GET", "", {{"list-type", "2"}, {"prefix", own + std::string(prefix)}}, {}, {}};
-  call.answer_bytes_max = kListingBytesMax;
+  const S3Call first = client_.listing("list-type", "2", prefix);
+  S3Call call = first;
   std::string token, last;
   std::unordered_set<std::string> before, now;  // names of the last two pages
   do {
@@ -221,7 +218,7 @@ Result<void> S3Storage::list_names(std::string_view prefix, const Visit& visit, 
       TRY(visit(object));
     }
     token = std::move(found.next);
-    call.query.resize(2);
+    call = first;
     call.query.emplace_back("continuation-token", token);
   } while (!token.empty());
   return {};

@@ -17,6 +17,9 @@
 
 namespace holdfast::storage {
 
+// What is signed, and asked at AWS, where no region is named; servers without regions expect it.
+inline constexpr char kNoRegion[] = "us-east-1";
+
 struct S3Location {
   net::Url server;  // without a path
   std::string bucket;

@@ -6,7 +6,7 @@ namespace holdfast::storage {
 
 namespace {
 
-constexpr const char* kNoRegion = "us-east-1";  // what servers without regions expect to be signed
+constexpr std::uint64_t kListingBytesMax = 16 * kMiB;  // of a page
 
 }  // namespace
 
@@ -21,6 +21,14 @@ S3Client::S3Client(S3Location location, std::string region, S3Doors doors, Retry
 std::string S3Client::describe() const {
   return fmt::format("s3:{}/{}{}", location_.server.origin(), location_.in_host ? "" : location_.bucket + "/",
                      location_.prefix);
+}
+
+S3Call S3Client::listing(std::string parameter, std::string value, std::string_view prefix) const {
+  S3Call call{"GET", "", {}, {}, {}};
+  call.query.emplace_back(std::move(parameter), std::move(value));
+  call.query.emplace_back("prefix", location_.prefix + std::string(prefix));
+  call.answer_bytes_max = kListingBytesMax;
+  return call;
 }
 
 std::string S3Client::region() {

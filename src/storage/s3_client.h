@@ -29,6 +29,8 @@ class S3Client {
 
   // What is no success is an error; `what` says what was asked: "get d/01/…".
   Result<net::HttpAnswer> send(const S3Call& call, std::string_view what, const std::stop_token& stop);
+  // The call for the first page of what begins with `prefix`, of a listing that its first parameter chooses.
+  S3Call listing(std::string parameter, std::string value, std::string_view prefix) const;
   // A page of a listing. Tried again by itself: of thousands some fail, and none should begin anew for that.
   template <typename Page>
   Result<Page> page(const S3Call& call, Result<Page> (*parse)(Bytes body), std::string_view what,

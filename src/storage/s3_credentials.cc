@@ -18,12 +18,7 @@ constexpr std::uint64_t kFileBytesMax = kMiB;
 constexpr const char* kInstanceService = "http://169.254.169.254";
 constexpr const char* kContainerService = "http://169.254.170.2";
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r");
-  if (begin == text.npos) return "";
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
-
+using net::trimmed;
 using Section = std::map<std::string, std::string, std::less<>>;
 
 // What stands under [name] in a file of AWS's kind.

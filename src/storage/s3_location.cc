@@ -30,8 +30,8 @@ Result<S3Location> parse_s3_location(std::string_view text, const std::string& r
     if (rest.starts_with("//")) rest.remove_prefix(2);
     const std::string_view first = rest.substr(0, rest.find('/'));
     const bool host = first.find_first_of(".:") != first.npos || first == "localhost";
-    url = host ? "https://"
-               : fmt::format("https://s3.{}.amazonaws.com/", region.empty() ? "us-east-1" : region);
+    url =
+        host ? "https://" : fmt::format("https://s3.{}.amazonaws.com/", region.empty() ? kNoRegion : region);
     url += rest;
   }
   S3Location location;

@@ -1,7 +1,5 @@
 #include "storage/s3_reply.h"
 
-#include <charconv>
-
 #include <pugixml.hpp>
 
 namespace holdfast::storage {
@@ -74,14 +72,6 @@ bool parse(pugi::xml_document& document, Bytes body) {
   return static_cast<bool>(document.load_buffer(body.data(), body.size()));
 }
 
-std::optional<std::uint64_t> number(const char* text) {
-  const std::string_view digits(text);
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  return value;
-}
-
 Error no_listing(std::string_view why) {
   return Error(Errc::unreachable, fmt::format("the server's listing can't be read: {}", why));
 }
@@ -122,24 +112,41 @@ Error s3_error(const S3Refusal& refusal, std::string_view what) {
   return error;
 }
 
-Result<S3Page> parse_listing(Bytes body) {
+namespace {
+
+// Keeps what a page's text was parsed to; `root` is its root element, of the kind that was asked for.
+struct PageText {
   pugi::xml_document document;
-  if (!parse(document, body)) return no_listing("it is not whole");
-  const pugi::xml_node root = document.child("ListBucketResult");
-  if (!root) return no_listing("it is something else");
+  pugi::xml_node root;
+  bool goes_on = false;
+};
+
+Result<void> parse_page(PageText& page, Bytes body, const char* kind) {
+  if (!parse(page.document, body)) return no_listing("it is not whole");
+  page.root = page.document.child(kind);
+  if (!page.root) return no_listing("it is something else");
+  const std::string_view truncated = page.root.child_value("IsTruncated");
+  if (truncated != "true" && truncated != "false") return no_listing("it does not say whether it is all");
+  page.goes_on = truncated == "true";
+  return {};
+}
+
+Error no_way_on() { return no_listing("it does not say how to go on"); }
+
+}  // namespace
+
+Result<S3Page> parse_listing(Bytes body) {
+  PageText text;
+  TRY(parse_page(text, body, "ListBucketResult"));
   S3Page page;
-  for (const pugi::xml_node& node : root.children("Contents")) {
-    const auto size = number(node.child_value("Size"));
+  for (const pugi::xml_node& node : text.root.children("Contents")) {
+    const auto size = net::parse_digits(node.child_value("Size"));
     if (!size || !node.child("Key")) return no_listing("an object has no name or no size");
     page.objects.push_back({node.child_value("Key"), *size});
   }
-  const std::string_view truncated = root.child_value("IsTruncated");
-  if (truncated != "true" && truncated != "false") return no_listing("it does not say whether it is all");
-  page.next = root.child_value("NextContinuationToken");
-  if ((truncated == "true") != !page.next.empty()) {
-    if (truncated == "true") return no_listing("it does not say how to go on");
-    page.next.clear();
-  }
+  if (!text.goes_on) return page;
+  page.next = text.root.child_value("NextContinuationToken");
+  if (page.next.empty()) return no_way_on();
   return page;
 }
 
@@ -150,27 +157,23 @@ bool keeps_versions(Bytes body) {
 }
 
 Result<S3VersionPage> parse_versions(Bytes body) {
-  pugi::xml_document document;
-  if (!parse(document, body)) return no_listing("it is not whole");
-  const pugi::xml_node root = document.child("ListVersionsResult");
-  if (!root) return no_listing("it is something else");
+  PageText text;
+  TRY(parse_page(text, body, "ListVersionsResult"));
   S3VersionPage page;
-  for (const pugi::xml_node& node : root.children()) {
+  for (const pugi::xml_node& node : text.root.children()) {
     const std::string_view kind = node.name();
     if (kind != "Version" && kind != "DeleteMarker") continue;
     S3Version version{node.child_value("Key"), node.child_value("VersionId"), 0, kind == "DeleteMarker"};
-    const auto size = number(node.child_value("Size"));
+    const auto size = net::parse_digits(node.child_value("Size"));
     if (version.name.empty() || version.id.empty() || (!version.is_marker && !size))
       return no_listing("a version has no name, no id or no size");
     version.size_bytes = size.value_or(0);
     page.versions.push_back(std::move(version));
   }
-  const std::string_view truncated = root.child_value("IsTruncated");
-  if (truncated != "true" && truncated != "false") return no_listing("it does not say whether it is all");
-  if (truncated == "false") return page;
-  page.next_key = root.child_value("NextKeyMarker");
-  page.next_id = root.child_value("NextVersionIdMarker");
-  if (page.next_key.empty()) return no_listing("it does not say how to go on");
+  if (!text.goes_on) return page;
+  page.next_key = text.root.child_value("NextKeyMarker");
+  page.next_id = text.root.child_value("NextVersionIdMarker");
+  if (page.next_key.empty()) return no_way_on();
   return page;
 }
 

@@ -11,14 +11,6 @@ namespace {
 
 constexpr const char* kAlgorithm = "AWS4-HMAC-SHA256";
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 // Without spaces around it, and one for each run of them.
 std::string squeezed(std::string_view text) {
   std::string out;
@@ -41,7 +33,7 @@ Canonical canonical_headers(const S3Signing& signing, const net::HttpHeaders& he
   Canonical out;
   out["host"] = signing.host;
   for (const auto& [name, value] : headers) {
-    const auto [at, fresh] = out.try_emplace(lower(name), squeezed(value));
+    const auto [at, fresh] = out.try_emplace(net::lower_case(name), squeezed(value));
     if (!fresh) at->second += "," + squeezed(value);
   }
   return out;

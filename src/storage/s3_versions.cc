@@ -4,13 +4,7 @@ namespace holdfast::storage {
 
 namespace {
 
-constexpr std::uint64_t kListingBytesMax = 16 * kMiB;
 constexpr std::size_t kKnownMax = 10'000;
-// Ends a listing early, and is no error then.
-Error enough() { return Error(Errc::exists, "enough"); }
-
-Error none(const std::string& name) { return Error(Errc::not_found, fmt::format("no object {}", name)); }
-
 }  // namespace
 
 Result<bool> S3Versions::kept(const std::stop_token& stop) {
@@ -34,8 +28,8 @@ Result<bool> S3Versions::kept(const std::stop_token& stop) {
 Result<void> S3Versions::each(std::string_view prefix, const VisitVersion& visit,
                               const std::stop_token& stop) {
   const std::string& own = client_.location().prefix;
-  S3Call call{"GET", "", {{"versions", ""}, {"prefix", own + std::string(prefix)}}, {}, {}};
-  call.answer_bytes_max = kListingBytesMax;
+  const S3Call first = client_.listing("versions", "", prefix);
+  S3Call call = first;
   const std::string what = fmt::format("list the versions of {}", prefix);
   std::string key, id;
   for (;;) {
@@ -43,14 +37,16 @@ Result<void> S3Versions::each(std::string_view prefix, const VisitVersion& visit
     for (S3Version& version : page.versions) {
       if (!version.name.starts_with(own)) continue;
       version.name.erase(0, own.size());
-      if (version.name.starts_with(prefix)) TRY(visit(version));
+      if (!version.name.starts_with(prefix)) continue;
+      const bool more = TRY(visit(version));
+      if (!more) return {};
     }
     if (page.next_key.empty()) return {};
     if (page.next_key == key && page.next_id == id)
       return Error(Errc::unreachable, fmt::format("{}: the store's listing does not go on", what));
     key = page.next_key;
     id = page.next_id;
-    call.query.resize(2);
+    call = first;
     call.query.emplace_back("key-marker", key);
     if (!id.empty()) call.query.emplace_back("version-id-marker", id);
   }
@@ -58,13 +54,11 @@ Result<void> S3Versions::each(std::string_view prefix, const VisitVersion& visit
 
 Result<std::vector<S3Version>> S3Versions::all_of(const std::string& name, const std::stop_token& stop) {
   std::vector<S3Version> out;
-  const auto visit = [&](const S3Version& version) -> Result<void> {
-    if (version.name > name) return enough();
+  const auto visit = [&](const S3Version& version) -> Result<bool> {
     if (version.name == name) out.push_back(version);
-    return {};
+    return version.name <= name;
   };
-  const auto done = each(name, visit, stop);
-  if (!done.ok() && done.error().kind() != Errc::exists) return done.error().copy();
+  TRY(each(name, visit, stop));
   return out;
 }
 
@@ -75,7 +69,7 @@ Result<S3Version> S3Versions::oldest(const std::string& name, const std::stop_to
   }
   const std::vector<S3Version> all = TRY(all_of(name, stop));
   const auto last = std::find_if(all.rbegin(), all.rend(), [](const S3Version& v) { return !v.is_marker; });
-  if (last == all.rend()) return none(name);
+  if (last == all.rend()) return Error(Errc::not_found, fmt::format("no object {}", name));
   const std::lock_guard lock(mutex_);
   if (known_.size() >= kKnownMax) known_.clear();
   known_.insert_or_assign(name, *last);
@@ -117,10 +111,10 @@ Result<void> S3Versions::list(std::string_view prefix, const Visit& visit, const
     const auto done = object ? visit(*std::exchange(object, std::nullopt)) : Result<void>();
     return done.ok() ? Result<void>() : done.error().copy();
   };
-  const auto version = [&](const S3Version& v) -> Result<void> {
+  const auto version = [&](const S3Version& v) -> Result<bool> {
     if (v.name != last) TRY(next(v.name));
     if (!v.is_marker) object = ObjectInfo{v.name, v.size_bytes};
-    return {};
+    return true;
   };
   TRY(each(prefix, version, stop));
   return next(last);

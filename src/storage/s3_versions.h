@@ -24,7 +24,8 @@ class S3Versions {
   Result<void> list(std::string_view prefix, const Visit& visit, const std::stop_token& stop);
 
  private:
-  using VisitVersion = std::function<Result<void>(const S3Version& version)>;
+  // False: it has seen enough.
+  using VisitVersion = std::function<Result<bool>(const S3Version& version)>;
   Result<void> each(std::string_view prefix, const VisitVersion& visit, const std::stop_token& stop);
   Result<std::vector<S3Version>> all_of(const std::string& name, const std::stop_token& stop);
 
