@@ -309,7 +309,7 @@ void Surveyor::gather_references() {
       }
       if (decoded.ok()) {
         expect_one_domain(of_page, users, domains, findings_);
-        for (auto& [pack, slots] : of_page) all[pack].unite(slots);
+        model::unite(all, of_page);
         continue;
       }
       needs_known_ = false;

@@ -180,11 +180,8 @@ Result<void> put_notice(const repo::Repository& repository, const repo::EraseDom
                         std::stop_token stop) {
   const std::string notice = repo::erasure_name(erased.domain);
   if (there) {
-    const auto object = repository.storage().get(notice, {}, stop);
-    if (!object.ok() && object.error().kind() != Errc::not_found)
-      return object.error().copy().context("reading " + notice);
-    if (object.ok() && repo::decode_erasure(repository.config(), erased.domain, object.value()).ok())
-      return {};
+    const auto stands = TRY(repository.erasure_notice(erased.domain, stop));
+    if (stands) return {};
     TRY_AS(repository.storage().remove(notice, stop), "removing what is no notice, " + notice);
   }
   const auto put = repository.storage().put(notice, repo::encode_erasure(erased), stop);

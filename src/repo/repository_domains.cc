@@ -41,11 +41,8 @@ Result<SharedDomainKeys> Repository::domain_keys(Domain domain, std::stop_token 
 Result<std::optional<EraseDomain>> Repository::erasure_notice(Domain domain, std::stop_token stop) const {
   const std::string name = erasure_name(domain);
   const auto object = doors_.storage.get(name, {}, std::move(stop));
-  if (!object.ok()) {
-    const Errc kind = object.error().kind();
-    if (kind == Errc::not_found || kind == Errc::damaged) return std::optional<EraseDomain>();
-    return object.error().copy().context("reading " + name);
-  }
+  if (!object.ok() && object.error().kind() == Errc::not_found) return std::optional<EraseDomain>();
+  if (!object.ok()) return object.error().copy().context("reading " + name);
   auto notice = decode_erasure(config_, domain, object.value());
   return notice.ok() ? std::optional(std::move(notice).value()) : std::nullopt;
 }
