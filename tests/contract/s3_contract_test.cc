@@ -25,7 +25,7 @@ class S3Store final : public Store {
   S3Store(std::string location, BucketIn bucket_in, bool nasty, testing::S3Rules rules)
       : location_(std::move(location)), bucket_in_(bucket_in), nasty_(nasty), server_(clock_, rules) {
     if (nasty)
-      server_.faults_at_random(
+      server_.faults().at_random(
           7, 3,
           {S3Fault::slow_down, S3Fault::internal_error, S3Fault::bad_gateway, S3Fault::lost_before,
            S3Fault::lost_after, S3Fault::late_error, S3Fault::conflict, S3Fault::torn_body,

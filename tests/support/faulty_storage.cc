@@ -10,39 +10,6 @@ using storage::Spool;
 using storage::Storage;
 using storage::Visit;
 
-void FaultPlan::at(std::uint64_t n, StorageFault fault) {
-  HF_ASSERT(n > 0);
-  const std::lock_guard lock(mutex_);
-  at_[operations_ + n] = fault;
-}
-
-void FaultPlan::at_random(std::uint64_t seed, std::uint64_t one_in, std::vector<StorageFault> faults) {
-  const std::lock_guard lock(mutex_);
-  random_.seed(seed);
-  one_in_ = one_in;
-  faults_ = std::move(faults);
-}
-
-void FaultPlan::clear() {
-  const std::lock_guard lock(mutex_);
-  at_.clear();
-  one_in_ = 0;
-}
-
-std::uint64_t FaultPlan::operations() const {
-  const std::lock_guard lock(mutex_);
-  return operations_;
-}
-
-std::optional<StorageFault> FaultPlan::next() {
-  const std::lock_guard lock(mutex_);
-  ++operations_;
-  const auto planned = at_.find(operations_);
-  if (planned != at_.end()) return planned->second;
-  if (one_in_ == 0 || random_() % one_in_ != 0) return std::nullopt;
-  return faults_[random_() % faults_.size()];
-}
-
 namespace {
 
 class FaultyStorage final : public Storage {

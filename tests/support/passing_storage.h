@@ -39,4 +39,17 @@ class PassingStorage : public storage::Storage {
   storage::Storage& inner_;
 };
 
+// One object can't be removed, as under an object lock.
+class LockingStorage final : public PassingStorage {
+ public:
+  LockingStorage(storage::Storage& inner, std::string held) : PassingStorage(inner), held_(std::move(held)) {}
+  Result<void> remove(const std::string& name, std::stop_token stop) override {
+    if (name == held_) return Error(Errc::denied, "object lock");
+    return PassingStorage::remove(name, std::move(stop));
+  }
+
+ private:
+  const std::string held_;
+};
+
 }  // namespace holdfast::testing

@@ -47,6 +47,25 @@ std::string unescaped(std::string_view text) {
   return out;
 }
 
+// Where a request goes, as it is on the wire.
+struct Target {
+  std::string host, path;
+  std::vector<std::pair<std::string, std::string>> query;
+};
+
+Target target_of(std::string_view url) {
+  url = url.substr(url.find("://") + 3);
+  const std::size_t slash = url.find('/'), mark = std::min(url.find('?'), url.size());
+  Target out{std::string(url.substr(0, slash)), std::string(url.substr(slash, mark - slash)), {}};
+  for (std::string_view words = url.substr(std::min(mark + 1, url.size())); !words.empty();) {
+    const std::string_view word = words.substr(0, words.find('&'));
+    words.remove_prefix(std::min(words.size(), word.size() + 1));
+    const std::size_t equals = std::min(word.find('='), word.size());
+    out.query.emplace_back(word.substr(0, equals), word.substr(std::min(equals + 1, word.size())));
+  }
+  return out;
+}
+
 HttpAnswer xml(int status, const std::string& body) {
   return {status, {{"content-type", "application/xml"}}, Buffer(body.begin(), body.end())};
 }
@@ -64,29 +83,6 @@ std::string value_of(const std::map<std::string, std::string>& in, const std::st
 
 std::unique_ptr<net::Http> SimS3::http() { return std::make_unique<SimS3Http>(*this); }
 
-void SimS3::fault_at(std::uint64_t n, S3Fault fault) {
-  const std::lock_guard lock(mutex_);
-  faults_[requests_ + n] = fault;
-}
-
-void SimS3::faults_at_random(std::uint64_t seed, std::uint64_t one_in, std::vector<S3Fault> faults) {
-  const std::lock_guard lock(mutex_);
-  random_.seed(seed);
-  one_in_ = one_in;
-  random_faults_ = std::move(faults);
-}
-
-void SimS3::no_faults() {
-  const std::lock_guard lock(mutex_);
-  faults_.clear();
-  one_in_ = 0;
-}
-
-std::uint64_t SimS3::requests() const {
-  const std::lock_guard lock(mutex_);
-  return requests_;
-}
-
 std::map<std::string, Buffer> SimS3::objects() const {
   const std::lock_guard lock(mutex_);
   std::map<std::string, Buffer> out;
@@ -96,20 +92,22 @@ std::map<std::string, Buffer> SimS3::objects() const {
   return out;
 }
 
-void SimS3::overwrite(const std::string& key, Buffer bytes) {
-  const std::lock_guard lock(mutex_);
+// The newest version of a name; where none are kept, the only one. Nothing: a marker of a deletion.
+void SimS3::add(const std::string& key, std::optional<Buffer> bytes) {
   auto& versions = objects_[key];
   if (!rules_.versioned) versions.clear();
   versions.push_back({fmt::format("v{:05}", ++versions_), std::move(bytes)});
+  if (!rules_.versioned && !versions.back().bytes) objects_.erase(key);
+}
+
+void SimS3::overwrite(const std::string& key, Buffer bytes) {
+  const std::lock_guard lock(mutex_);
+  add(key, std::move(bytes));
 }
 
 void SimS3::erase(const std::string& key) {
   const std::lock_guard lock(mutex_);
-  if (rules_.versioned) {
-    objects_[key].push_back({fmt::format("v{:05}", ++versions_), std::nullopt});
-  } else {
-    objects_.erase(key);
-  }
+  add(key, std::nullopt);
 }
 
 const SimS3::Version* SimS3::find(const std::string& key, const std::string& id) const {
@@ -121,20 +119,13 @@ const SimS3::Version* SimS3::find(const std::string& key, const std::string& id)
   return id.empty() && at->second.back().bytes ? &at->second.back() : nullptr;
 }
 
-std::optional<S3Fault> SimS3::next_fault() {
-  const auto at = faults_.find(++requests_);
-  if (at != faults_.end()) return at->second;
-  if (one_in_ == 0 || random_() % one_in_ != 0) return std::nullopt;
-  return random_faults_[random_() % random_faults_.size()];
-}
-
 Result<HttpAnswer> SimS3::answer(const net::HttpRequest& request) {
   Parsed parsed;
   parsed.method = request.method;
   for (const auto& [name, value] : request.headers) parsed.headers[name] = value;
   parsed.body.resize(request.body.size_bytes);
   const std::lock_guard lock(mutex_);
-  const auto fault = next_fault();
+  const auto fault = faults_.next();
   if (request.body.size_bytes > 0) {
     // In pieces, and from the beginning again, as over connections that break.
     const std::size_t half = parsed.body.size() / 2;
@@ -144,27 +135,17 @@ Result<HttpAnswer> SimS3::answer(const net::HttpRequest& request) {
   if (fault == S3Fault::torn_body) parsed.body.resize(parsed.body.size() / 2);
   if (fault == S3Fault::lost_before) return Error(Errc::unreachable, "simulated: connection reset");
   if (const auto refusal = refused(request, parsed)) return *refusal;
-  // The path: /bucket/key, or /key where the bucket is in the host's name.
-  std::string_view rest = std::string_view(request.url).substr(request.url.find("://") + 3);
-  const bool in_host = rest.starts_with("bucket.");
-  rest = rest.substr(rest.find('/') + 1);
-  const std::size_t mark = rest.find('?');
-  std::string path = unescaped(rest.substr(0, mark));
-  if (!in_host) {
+  // /bucket/key, or /key where the bucket is in the host's name.
+  const Target target = target_of(request.url);
+  std::string path = unescaped(target.path).substr(1);
+  if (!target.host.starts_with("bucket.")) {
     const std::size_t slash = path.find('/');
     if (path.substr(0, slash) != "bucket") return error(404, "NoSuchBucket");
     path = slash == path.npos ? "" : path.substr(slash + 1);
   }
   parsed.key = path;
   parsed.bucket = path.empty();
-  std::string_view words = mark == rest.npos ? "" : rest.substr(mark + 1);
-  while (!words.empty()) {
-    const std::string_view word = words.substr(0, words.find('&'));
-    words.remove_prefix(std::min(words.size(), word.size() + 1));
-    const std::size_t equals = std::min(word.find('='), word.size());
-    parsed.query[unescaped(word.substr(0, equals))] =
-        unescaped(word.substr(std::min(equals + 1, word.size())));
-  }
+  for (const auto& [name, value] : target.query) parsed.query[unescaped(name)] = unescaped(value);
   HttpAnswer done = serve(parsed, fault);
   if (fault == S3Fault::lost_after) return Error(Errc::unreachable, "simulated: connection reset");
   if (fault == S3Fault::cut_answer) done.body.resize(done.body.size() / 2);
@@ -192,23 +173,10 @@ std::optional<HttpAnswer> SimS3::refused(const net::HttpRequest& request, const 
   const std::int64_t now = clock_.now_ns(), quarter = 900'000'000'000;
   if (date < storage::amz_date(now - quarter) || date > storage::amz_date(now + quarter))
     return error(403, "RequestTimeTooSkewed");
-  std::string_view rest = std::string_view(request.url).substr(request.url.find("://") + 3);
-  storage::S3Signing signing{region,
-                             "s3",
-                             0,
-                             std::string(rest.substr(0, rest.find('/'))),
-                             "",
-                             {},
-                             value_of(parsed.headers, "x-amz-content-sha256")};
-  rest = rest.substr(rest.find('/'));
-  const std::size_t mark = rest.find('?');
-  signing.path = rest.substr(0, mark);
-  for (std::string_view words = mark == rest.npos ? "" : rest.substr(mark + 1); !words.empty();) {
-    const std::string_view word = words.substr(0, words.find('&'));
-    words.remove_prefix(std::min(words.size(), word.size() + 1));
-    const std::size_t equals = std::min(word.find('='), word.size());
-    signing.query.emplace_back(word.substr(0, equals), word.substr(std::min(equals + 1, word.size())));
-  }
+  Target target = target_of(request.url);
+  storage::S3Signing signing{
+      region, "s3", 0, target.host, target.path, {}, value_of(parsed.headers, "x-amz-content-sha256")};
+  signing.query = std::move(target.query);
   net::HttpHeaders headers;
   for (const auto& [name, value] : request.headers) {
     if (name != "authorization") headers.emplace_back(name, value);
@@ -254,10 +222,8 @@ HttpAnswer SimS3::erase_one(const Parsed& request) {
   const auto at = objects_.find(request.key);
   const std::string id = value_of(request.query, "versionId");
   if (at == objects_.end()) return {204, {}, {}};
-  if (!rules_.versioned) {
-    objects_.erase(at);
-  } else if (id.empty()) {
-    at->second.push_back({fmt::format("v{:05}", ++versions_), std::nullopt});
+  if (!rules_.versioned || id.empty()) {
+    add(request.key, std::nullopt);
   } else {
     std::erase_if(at->second, [&](const Version& version) { return version.id == id; });
     if (at->second.empty()) objects_.erase(at);
@@ -301,11 +267,9 @@ HttpAnswer SimS3::put(const Parsed& request, std::optional<S3Fault> fault) {
   if (!condition.empty() && condition != "*") return error(501, "NotImplemented");
   const bool there = find(request.key, "") != nullptr;
   if (condition == "*" && there && rules_.honours_if_none_match) return error(412, "PreconditionFailed");
-  auto& versions = objects_[request.key];
-  if (!rules_.versioned) versions.clear();
-  versions.push_back({fmt::format("v{:05}", ++versions_), request.body});
+  add(request.key, request.body);
   HttpAnswer answer{200, {{"etag", "\"simulated\""}}, {}};
-  if (rules_.versioned) answer.headers.emplace_back("x-amz-version-id", versions.back().id);
+  if (rules_.versioned) answer.headers.emplace_back("x-amz-version-id", objects_[request.key].back().id);
   return answer;
 }
 

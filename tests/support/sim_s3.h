@@ -3,11 +3,11 @@
 #pragma once
 
 #include <mutex>
-#include <random>
 
 #include "base/clock.h"
 #include "net/http.h"
 #include "storage/s3_sign.h"
+#include "tests/support/fault_schedule.h"
 
 namespace holdfast::testing {
 
@@ -41,10 +41,8 @@ class SimS3 {
   // A client's way to it: one bucket, "bucket", in the path or in the host's name. It must not outlive this.
   std::unique_ptr<net::Http> http();
 
-  void fault_at(std::uint64_t n, S3Fault fault);  // the n-th request from now on, 1 = the next
-  void faults_at_random(std::uint64_t seed, std::uint64_t one_in, std::vector<S3Fault> faults);
-  void no_faults();
-  std::uint64_t requests() const;
+  // Its operations are requests.
+  FaultSchedule<S3Fault>& faults() { return faults_; }
   // What a plain GET would give.
   std::map<std::string, Buffer> objects() const;
   // As somebody does who knows nothing of conditions and versions: overwrites, deletes.
@@ -60,7 +58,7 @@ class SimS3 {
   };
   const Version* find(const std::string& key, const std::string& id) const;  // "": the newest; null: none
   Result<net::HttpAnswer> answer(const net::HttpRequest& request);
-  std::optional<S3Fault> next_fault();
+  void add(const std::string& key, std::optional<Buffer> bytes);
   net::HttpAnswer serve(const Parsed& request, std::optional<S3Fault> fault);
   std::optional<net::HttpAnswer> refused(const net::HttpRequest& request, const Parsed& parsed) const;
   net::HttpAnswer put(const Parsed& request, std::optional<S3Fault> fault);
@@ -71,14 +69,10 @@ class SimS3 {
 
   Clock& clock_;
   const S3Rules rules_;
+  FaultSchedule<S3Fault> faults_;
   mutable std::mutex mutex_;                             // guards what follows
   std::map<std::string, std::vector<Version>> objects_;  // the oldest version first
   std::uint64_t versions_ = 0;
-  std::uint64_t requests_ = 0;
-  std::map<std::uint64_t, S3Fault> faults_;
-  std::uint64_t one_in_ = 0;
-  std::mt19937_64 random_;
-  std::vector<S3Fault> random_faults_;
 };
 
 }  // namespace holdfast::testing

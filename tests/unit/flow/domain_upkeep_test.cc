@@ -334,14 +334,7 @@ TEST_F(DomainUpkeep, CheckTellsOfACommitThatReliesOnAnotherDomain) {
 
 // An object lock, say. What can't be removed is told; the space of everything else still comes back.
 TEST_F(DomainUpkeep, ASecretThatCantBeRemovedKeepsNoPruneFromRunning) {
-  struct Locked : testing::PassingStorage {
-    using PassingStorage::PassingStorage;
-    Result<void> remove(const std::string& name, std::stop_token stop) override {
-      if (name == repo::domain_name(1)) return Error(Errc::denied, "object lock");
-      return PassingStorage::remove(name, std::move(stop));
-    }
-  };
-  Locked store(*storage_);
+  testing::LockingStorage store(*storage_, repo::domain_name(1));
   world_.use(store);
   EXPECT_FALSE(erase_domain(*open(), {"ann", "ann", world_.cache(), false}, {}).ok());
   PruneOptions options;

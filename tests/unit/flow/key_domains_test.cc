@@ -300,15 +300,7 @@ TEST_F(KeyDomains, NoOtherObjectHoldsASecretThatIsErased) {
 
 TEST_F(KeyDomains, ASecretThatCantBeRemovedKeepsNoOtherFromBeingDestroyed) {
   ASSERT_TRUE(add_domain(*repository_, "bob", false, {}).ok());
-  struct Locked : testing::PassingStorage {
-    Locked(storage::Storage& inner, std::string held) : PassingStorage(inner), held_(std::move(held)) {}
-    Result<void> remove(const std::string& name, std::stop_token stop) override {
-      if (name == held_) return Error(Errc::denied, "object lock");
-      return PassingStorage::remove(name, std::move(stop));
-    }
-    std::string held_;
-  };
-  Locked store(*storage_, repo::domain_name(domain_));
+  testing::LockingStorage store(*storage_, repo::domain_name(domain_));
   const auto by = repo::Repository::open({store, world_.clock(), world_.random()}, as_bytes("secret"), {});
   ASSERT_TRUE(by.ok());
   EXPECT_FALSE(erase_domain(*by.value(), {"ann", "ann", world_.cache(), false}, {}).ok());

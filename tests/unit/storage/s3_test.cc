@@ -36,11 +36,14 @@ class S3 : public ::testing::Test {
  protected:
   std::unique_ptr<Storage> open(const std::string& location = "s3:http://127.0.0.1:9000/bucket/pre/fix",
                                 const std::string& region = "") {
+    return open_at(server_, location, region);
+  }
+  std::unique_ptr<Storage> open_at(SimS3& server, const std::string& location, const std::string& region) {
     const auto variables = [this](std::string_view name) -> std::optional<std::string> {
       const auto at = variables_.find(name);
       return at == variables_.end() ? std::nullopt : std::optional(at->second);
     };
-    const std::shared_ptr<net::Http> http = server_.http();
+    const std::shared_ptr<net::Http> http = server.http();
     const auto credentials = std::make_shared<S3CredentialSource>(http, clock_, variables);
     return open_s3(parse_s3_location(location, region, BucketIn::path).value(), region,
                    {http, credentials, clock_, random_, disk_, scratch_.path()}, {.budget_ns = 1});
@@ -84,14 +87,7 @@ TEST_F(S3, NamesLieBelowThePrefix) {
 
 TEST_F(S3, AServerThatLetsObjectsBeOverwrittenIsFoundOutByTheFirstPut) {
   SimS3 careless(clock_, S3Rules{.honours_if_none_match = false});
-  const std::shared_ptr<net::Http> http = careless.http();
-  const auto credentials = std::make_shared<S3CredentialSource>(http, clock_, [](std::string_view name) {
-    return std::optional<std::string>(name == "AWS_ACCESS_KEY_ID"       ? "AKSIM"
-                                      : name == "AWS_SECRET_ACCESS_KEY" ? "SKSIM"
-                                                                        : "");
-  });
-  const auto store = open_s3(parse_s3_location("s3:http://h/bucket", "", BucketIn::path).value(), "",
-                             {http, credentials, clock_, random_, disk_, scratch_.path()});
+  const auto store = open_at(careless, "s3:http://h/bucket", "");
   for (int i = 0; i < 2; ++i) {
     const auto put = store->put("x", as_bytes("one"), {});
     ASSERT_FALSE(put.ok());
@@ -104,25 +100,25 @@ TEST_F(S3, AServerThatLetsObjectsBeOverwrittenIsFoundOutByTheFirstPut) {
 TEST_F(S3, OnlyTheFirstPutIsMadeTwice) {
   const auto store = open("s3:http://h/bucket", "eu-north-7");
   ASSERT_TRUE(store->put("a", as_bytes("1"), {}).ok());
-  const std::uint64_t before = server_.requests();
+  const std::uint64_t before = server_.faults().operations();
   ASSERT_TRUE(store->put("b", as_bytes("2"), {}).ok());
-  EXPECT_EQ(server_.requests(), before + 1);
+  EXPECT_EQ(server_.faults().operations(), before + 1);
 }
 
 TEST_F(S3, TheRegionIsLearnedOnce) {
   const auto store = open();
   ASSERT_TRUE(store->put("a", as_bytes("1"), {}).ok());
-  const std::uint64_t before = server_.requests();
+  const std::uint64_t before = server_.faults().operations();
   ASSERT_TRUE(store->get("a", {}, {}).ok());
-  EXPECT_EQ(server_.requests(), before + 1);
+  EXPECT_EQ(server_.faults().operations(), before + 1);
 }
 
 TEST_F(S3, CredentialsThatRanOutAreGotAnewOnce) {
   const auto store = open("s3:http://h/bucket", "eu-north-7");
-  server_.fault_at(1, S3Fault::expired_token);
+  server_.faults().at(1, S3Fault::expired_token);
   EXPECT_TRUE(store->put("a", as_bytes("1"), {}).ok());
-  server_.fault_at(1, S3Fault::expired_token);
-  server_.fault_at(2, S3Fault::expired_token);
+  server_.faults().at(1, S3Fault::expired_token);
+  server_.faults().at(2, S3Fault::expired_token);
   const auto put = store->put("b", as_bytes("1"), {});
   ASSERT_FALSE(put.ok());
   EXPECT_EQ(put.error().kind(), Errc::denied);
@@ -138,16 +134,10 @@ TEST_F(S3, WrongKeysAreTold) {
 }
 
 TEST_F(S3, AClockThatIsWrongIsTold) {
-  const auto store = open("s3:http://h/bucket", "eu-north-7");
   testing::FakeClock late;
   late.advance_ns(3'600'000'000'000);
   SimS3 server(late, {});
-  const std::shared_ptr<net::Http> http = server.http();
-  const auto credentials = std::make_shared<S3CredentialSource>(http, clock_, [this](std::string_view name) {
-    return variables_.contains(name) ? std::optional(variables_.find(name)->second) : std::nullopt;
-  });
-  const auto skewed = open_s3(parse_s3_location("s3:http://h/bucket", "", BucketIn::path).value(),
-                              "eu-north-7", {http, credentials, clock_, random_, disk_, scratch_.path()});
+  const auto skewed = open_at(server, "s3:http://h/bucket", "eu-north-7");
   const auto got = skewed->get("a", {}, {});
   ASSERT_FALSE(got.ok());
   EXPECT_EQ(got.error().kind(), Errc::denied);
@@ -165,14 +155,7 @@ TEST_F(S3, ABucketThatIsMissingIsTold) {
 // A thief of a key that may write, or a rule of the bucket.
 TEST_F(S3, WhereVersionsAreKeptNobodyCanOverwriteOrDelete) {
   SimS3 keeping(clock_, S3Rules{.honours_if_none_match = false, .versioned = true});
-  const std::shared_ptr<net::Http> http = keeping.http();
-  const auto credentials = std::make_shared<S3CredentialSource>(http, clock_, [this](std::string_view name) {
-    return variables_.contains(name) ? std::optional(variables_.find(name)->second) : std::nullopt;
-  });
-  const auto client = [&] {
-    return open_s3(parse_s3_location("s3:http://h/bucket/p", "", BucketIn::path).value(), "eu-north-7",
-                   {http, credentials, clock_, random_, disk_, scratch_.path()});
-  };
+  const auto client = [&] { return open_at(keeping, "s3:http://h/bucket/p", "eu-north-7"); };
   ASSERT_TRUE(client()->put("x", as_bytes("one"), {}).ok());
   ASSERT_TRUE(client()->put("y", as_bytes("other"), {}).ok());
   keeping.overwrite("p/x", Buffer{'t', 'w', 'o', '!'});
@@ -211,30 +194,30 @@ TEST_F(S3, WhateverFailsIsUnreachableAndTheNextTryIsRight) {
     SCOPED_TRACE(static_cast<int>(fault));
     const auto check = [](const Error& error) { EXPECT_EQ(error.kind(), Errc::unreachable) << error.text(); };
     const std::string name = fmt::format("new-{}", static_cast<int>(fault));
-    server_.fault_at(1, fault);
+    server_.faults().at(1, fault);
     const auto put = store->put(name, as_bytes(text), {});
     if (!put.ok()) check(put.error());
     const auto again = store->put(name, as_bytes(text), {});
     EXPECT_TRUE(again.ok() || again.error().kind() == Errc::exists) << again.error().text();
-    server_.fault_at(1, fault);
+    server_.faults().at(1, fault);
     const auto whole = store->get("there", {}, {});
     if (whole.ok())
       EXPECT_EQ(as_text(whole.value()), text);
     else
       check(whole.error());
-    server_.fault_at(1, fault);
+    server_.faults().at(1, fault);
     const auto part = store->get("there", {10, 20}, {});
     if (part.ok())
       EXPECT_EQ(as_text(part.value()), text.substr(10, 20));
     else
       check(part.error());
-    server_.fault_at(1, fault);
+    server_.faults().at(1, fault);
     const auto info = store->stat("there", {});
     if (info.ok())
       EXPECT_EQ(info.value().size_bytes, text.size());
     else
       check(info.error());
-    server_.fault_at(1, fault);
+    server_.faults().at(1, fault);
     std::size_t seen = 0;
     const auto listed =
         store->list("there", [&](const ObjectInfo&) -> Result<void> { return ++seen, Result<void>(); }, {});
@@ -242,7 +225,7 @@ TEST_F(S3, WhateverFailsIsUnreachableAndTheNextTryIsRight) {
       EXPECT_EQ(seen, 1u);
     else
       check(listed.error());
-    server_.fault_at(1, fault);
+    server_.faults().at(1, fault);
     const auto removed = store->remove(name, {});
     if (!removed.ok()) check(removed.error());
     EXPECT_TRUE(store->remove(name, {}).ok());
